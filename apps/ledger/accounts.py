@@ -1,0 +1,221 @@
+"""A customer's account while it is locked: every way credits can move, worked out in memory.
+
+`posting` opens accounts (locks and reads them) and writes down what was done to them. In between,
+nothing here touches the database, so a batch of charges and a renewal follow the same few rules:
+
+- every movement is an entry on one lot, a grant or the deficit, with the next `seq` and the balance after it;
+- a charge takes the lots in burndown order, and what they do not cover goes on the deficit;
+- new credits pay the deficit first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from apps.core.money import AMOUNT_MAX, ZERO, AmountTooLarge
+from apps.core.public_ids import new_id, ulid_text
+from apps.ledger.kinds import GRANTED_BY, Kind, Origin, Pool
+from apps.ledger.rules.burndown import Lot, burns_before, draw_down, pay_deficit
+
+AccountKey = tuple[UUID, UUID]
+"""(merchant id, customer id)"""
+
+
+@dataclass(slots=True)
+class NewEntry:
+    """A ledger entry to write."""
+
+    id: UUID
+    seq: int
+    kind: Kind
+    amount: Decimal
+    grant_id: UUID | None
+    balance_after: Decimal
+    source_id: UUID | None
+    idempotency_key: str
+    at: datetime
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """A lot of credits to give. `key` names this one gift: giving it twice is refused by the database."""
+
+    origin: Origin
+    pool: Pool
+    amount: Decimal
+    key: str
+    expires_at: datetime | None = None
+    cycle_id: UUID | None = None
+    actor: str = "system"
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class GrantRow:
+    """A grant to insert, with what it has left once this transaction is over."""
+
+    id: UUID
+    given: NewGrant
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What one charge did: its entries are `count` from `first_seq` on."""
+
+    first_seq: int
+    count: int
+    balance_before: Decimal
+    balance_after: Decimal
+
+
+@dataclass(slots=True)
+class Account:
+    """A customer's balance and lots, locked until the transaction ends."""
+
+    merchant_id: UUID
+    customer_id: UUID
+    currency: str
+    balance: Decimal
+    deficit: Decimal
+    held: Decimal
+    seq: int
+    # Lots with credits left, in burndown order; those over at `at` are apart and are not spent.
+    lots: list[Lot]
+    over: list[Lot] = field(default_factory=list)
+    entries: list[NewEntry] = field(default_factory=list)
+    new_grants: list[GrantRow] = field(default_factory=list)
+    changed: dict[UUID, Decimal] = field(default_factory=dict)
+
+    @property
+    def key(self) -> AccountKey:
+        return (self.merchant_id, self.customer_id)
+
+    @property
+    def available(self) -> Decimal:
+        """What a new hold could reserve."""
+        return self.balance - self.held
+
+    def charge(self, *, amount: Decimal, request_id: UUID, at: datetime) -> Movement:
+        """Take `amount` for a request: always, below zero when the lots do not cover it.
+
+        Raises AmountTooLarge, having moved nothing, when the balance would leave what the books can hold.
+        """
+        if self.balance - amount < -AMOUNT_MAX:
+            raise AmountTooLarge("this charge would take the balance beyond what the books can hold")
+        before, first_seq = self.balance, self.seq + 1
+        self._take(amount, Kind.USAGE, f"request:{ulid_text(request_id)}", request_id, at, "system", "")
+        return Movement(first_seq, self.seq + 1 - first_seq, before, self.balance)
+
+    def take(self, *, amount: Decimal, kind: Kind, key: str, at: datetime, actor: str, reason: str) -> None:
+        """Take credits for another reason than usage, in burndown order and below zero if need be."""
+        self._take(amount, kind, key, None, at, actor, reason)
+
+    def grant(self, given: NewGrant, *, at: datetime, source_id: UUID | None = None) -> UUID:
+        """Give a lot of credits, which pays the deficit first. Returns the grant's id."""
+        return self._give(given, GRANTED_BY[given.origin], at, source_id)
+
+    def expire(self, lot: Lot, *, amount: Decimal, key: str, at: datetime, reason: str = "") -> None:
+        """Take what is left unused of a lot that is over."""
+        self._post(Kind.EXPIRY, -amount, lot.grant_id, f"{key}/expiry/{ulid_text(lot.grant_id)}", None, at, reason=reason)
+        self._set_remaining(lot, lot.remaining - amount)
+
+    def roll_over(self, lot: Lot, *, amount: Decimal, key: str, at: datetime) -> None:
+        """Take credits out of a lot to carry them into the next cycle, where a rollover grant takes them in."""
+        self._post(Kind.ROLLOVER_OUT, -amount, lot.grant_id, f"{key}/rollover_out/{ulid_text(lot.grant_id)}", None, at)
+        self._set_remaining(lot, lot.remaining - amount)
+
+    def give_back(
+        self, *, grant_id: UUID | None, amount: Decimal, entry_id: UUID, instead: NewGrant, at: datetime
+    ) -> None:
+        """Reverse one usage entry: credits return to the lot they came from while it is open.
+
+        Otherwise (it is over, or the deficit it was drawn on has been paid) they come as a fresh lot, `instead`.
+        """
+        lot = next((lot for lot in self.lots if lot.grant_id == grant_id), None)
+        if grant_id is None:
+            forgiven = min(self.deficit, amount)
+            if forgiven:
+                self.deficit -= forgiven
+                self._post(Kind.REVERSAL, forgiven, None, f"{instead.key}/deficit", entry_id, at, instead)
+            amount -= forgiven
+        elif lot is not None:
+            self._post(Kind.REVERSAL, amount, grant_id, f"{instead.key}/lot", entry_id, at, instead)
+            self._set_remaining(lot, lot.remaining + amount)
+            self._pay_deficit_from(grant_id, f"{instead.key}/deficit_paid", at)
+            return
+        if amount:
+            self._give(replace(instead, amount=amount), Kind.REVERSAL, at, entry_id)
+
+    def _take(
+        self, amount: Decimal, kind: Kind, key: str, source_id: UUID | None, at: datetime, actor: str, reason: str
+    ) -> None:
+        for line, draw in enumerate(draw_down(self.lots, amount)):
+            self._post(kind, -draw.amount, draw.grant_id, f"{key}/{line}", source_id, at, actor=actor, reason=reason)
+            if draw.grant_id is None:
+                self.deficit += draw.amount
+            else:
+                # Lots are drawn from the front, and one that is empty leaves the list.
+                self._set_remaining(self.lots[0], self.lots[0].remaining - draw.amount)
+
+    def _give(self, given: NewGrant, kind: Kind, at: datetime, source_id: UUID | None) -> UUID:
+        grant_id = new_id(at)
+        self.new_grants.append(GrantRow(grant_id, given, at))
+        self._post(kind, given.amount, grant_id, given.key, source_id, at, given)
+        lot = Lot(grant_id, given.amount, given.expires_at, given.origin is Origin.PROMOTIONAL, at)
+        self.lots.append(lot)
+        self.lots.sort(key=burns_before)
+        self.changed[grant_id] = given.amount
+        self._pay_deficit_from(grant_id, f"{given.key}/deficit_paid", at)
+        return grant_id
+
+    def _pay_deficit_from(self, grant_id: UUID, key: str, at: datetime) -> None:
+        lot = next(lot for lot in self.lots if lot.grant_id == grant_id)
+        paid = pay_deficit(self.deficit, lot.remaining)
+        if paid:
+            self._post(Kind.DEFICIT_PAID, -paid, grant_id, f"{key}/out", None, at)
+            self._set_remaining(lot, lot.remaining - paid)
+            self.deficit -= paid
+            self._post(Kind.DEFICIT_PAID, paid, None, f"{key}/in", None, at)
+
+    def _set_remaining(self, lot: Lot, remaining: Decimal) -> None:
+        self.changed[lot.grant_id] = remaining
+        for lots in (self.lots, self.over):
+            for place, held in enumerate(lots):
+                if held.grant_id == lot.grant_id:
+                    if remaining:
+                        lots[place] = replace(held, remaining=remaining)
+                    else:
+                        del lots[place]
+                    return
+
+    def _post(
+        self,
+        kind: Kind,
+        amount: Decimal,
+        grant_id: UUID | None,
+        key: str,
+        source_id: UUID | None,
+        at: datetime,
+        given: NewGrant | None = None,
+        *,
+        actor: str = "system",
+        reason: str = "",
+    ) -> None:
+        self.seq += 1
+        self.balance += amount
+        if given is not None:
+            actor, reason = given.actor, given.reason
+        self.entries.append(
+            NewEntry(new_id(at), self.seq, kind, amount, grant_id, self.balance, source_id, key, at, actor, reason)
+        )
+
+
+def no_credits(merchant_id: UUID, customer_id: UUID, currency: str) -> Account:
+    """An account that has never moved."""
+    return Account(merchant_id, customer_id, currency, ZERO, ZERO, ZERO, 0, [])

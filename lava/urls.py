@@ -1,0 +1,7 @@
+"""Every page."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("v1/", include("lava.api_urls")),
+]
