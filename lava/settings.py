@@ -92,6 +92,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         **env.database("DATABASE_URL"),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        "TEST": {"NAME": env.text("LAVA_TEST_DATABASE", "test_lava")},
     },
 }
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "lava")

@@ -49,3 +49,10 @@ def pipelined_transaction() -> Iterator[Pipe]:
     raw = cast("psycopg.Connection[Any]", connection.connection)
     with raw.pipeline(), raw.transaction():
         yield Pipe(raw)
+
+
+def plain_pipe() -> Pipe:
+    """The same statements one after another, inside a `transaction.atomic` block that also uses the ORM."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("plain_pipe belongs inside transaction.atomic()")
+    return Pipe(cast("psycopg.Connection[Any]", connection.connection))

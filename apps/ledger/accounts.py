@@ -101,6 +101,10 @@ class Account:
         """What a new hold could reserve."""
         return self.balance - self.held
 
+    def lot(self, lot: Lot) -> Lot:
+        """The lot as it is now, after what was done to it in this transaction."""
+        return replace(lot, remaining=self.changed.get(lot.grant_id, lot.remaining))
+
     def charge(self, *, amount: Decimal, request_id: UUID, at: datetime) -> Movement:
         """Take `amount` for a request: always, below zero when the lots do not cover it.
 
@@ -120,37 +124,41 @@ class Account:
         """Give a lot of credits, which pays the deficit first. Returns the grant's id."""
         return self._give(given, GRANTED_BY[given.origin], at, source_id)
 
-    def expire(self, lot: Lot, *, amount: Decimal, key: str, at: datetime, reason: str = "") -> None:
+    def expire(self, lot: Lot, *, amount: Decimal, key: str, at: datetime, source_id: UUID | None = None) -> None:
         """Take what is left unused of a lot that is over."""
-        self._post(Kind.EXPIRY, -amount, lot.grant_id, f"{key}/expiry/{ulid_text(lot.grant_id)}", None, at, reason=reason)
-        self._set_remaining(lot, lot.remaining - amount)
+        self._move_out(Kind.EXPIRY, lot, amount, f"{key}/expiry/{ulid_text(lot.grant_id)}", at, source_id)
 
-    def roll_over(self, lot: Lot, *, amount: Decimal, key: str, at: datetime) -> None:
+    def roll_over(self, lot: Lot, *, amount: Decimal, key: str, at: datetime, source_id: UUID) -> None:
         """Take credits out of a lot to carry them into the next cycle, where a rollover grant takes them in."""
-        self._post(Kind.ROLLOVER_OUT, -amount, lot.grant_id, f"{key}/rollover_out/{ulid_text(lot.grant_id)}", None, at)
-        self._set_remaining(lot, lot.remaining - amount)
+        self._move_out(Kind.ROLLOVER_OUT, lot, amount, f"{key}/rollover_out/{ulid_text(lot.grant_id)}", at, source_id)
 
-    def give_back(
-        self, *, grant_id: UUID | None, amount: Decimal, entry_id: UUID, instead: NewGrant, at: datetime
-    ) -> None:
-        """Reverse one usage entry: credits return to the lot they came from while it is open.
+    def give_back(self, *, lot: Lot | None, amount: Decimal, entry_id: UUID, instead: NewGrant, at: datetime) -> None:
+        """Reverse one usage entry, on the lot it was drawn from (None: the deficit).
 
-        Otherwise (it is over, or the deficit it was drawn on has been paid) they come as a fresh lot, `instead`.
+        What cannot go back there, because the deficit was paid meanwhile, comes as a fresh lot, `instead`.
         """
-        lot = next((lot for lot in self.lots if lot.grant_id == grant_id), None)
-        if grant_id is None:
-            forgiven = min(self.deficit, amount)
-            if forgiven:
-                self.deficit -= forgiven
-                self._post(Kind.REVERSAL, forgiven, None, f"{instead.key}/deficit", entry_id, at, instead)
-            amount -= forgiven
-        elif lot is not None:
-            self._post(Kind.REVERSAL, amount, grant_id, f"{instead.key}/lot", entry_id, at, instead)
+        if lot is not None:
+            self._post(Kind.REVERSAL, amount, lot.grant_id, f"{instead.key}/lot", entry_id, at, instead)
             self._set_remaining(lot, lot.remaining + amount)
-            self._pay_deficit_from(grant_id, f"{instead.key}/deficit_paid", at)
+            self._pay_deficit_from(lot.grant_id, f"{instead.key}/deficit_paid", at)
             return
+        forgiven = min(self.deficit, amount)
+        if forgiven:
+            self.deficit -= forgiven
+            self._post(Kind.REVERSAL, forgiven, None, f"{instead.key}/deficit", entry_id, at, instead)
+        if amount > forgiven:
+            self.give_back_as(replace(instead, amount=amount - forgiven), entry_id=entry_id, at=at)
+
+    def give_back_as(self, given: NewGrant, *, entry_id: UUID, at: datetime) -> None:
+        """Reverse one usage entry into a fresh lot, because the one it was drawn from is over."""
+        self._give(given, Kind.REVERSAL, at, entry_id)
+
+    def _move_out(
+        self, kind: Kind, lot: Lot, amount: Decimal, key: str, at: datetime, source_id: UUID | None
+    ) -> None:
         if amount:
-            self._give(replace(instead, amount=amount), Kind.REVERSAL, at, entry_id)
+            self._post(kind, -amount, lot.grant_id, key, source_id, at)
+            self._set_remaining(lot, lot.remaining - amount)
 
     def _take(
         self, amount: Decimal, kind: Kind, key: str, source_id: UUID | None, at: datetime, actor: str, reason: str
@@ -193,6 +201,9 @@ class Account:
                     else:
                         del lots[place]
                     return
+        # A lot that was spent and is given credits back.
+        self.lots.append(replace(lot, remaining=remaining))
+        self.lots.sort(key=burns_before)
 
     def _post(
         self,

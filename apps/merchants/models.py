@@ -88,7 +88,7 @@ class Member(TenantModel):
     """A person who works for a merchant, live and sandbox alike, in one role."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=16, default=Role.VIEWER)
+    role = models.CharField(max_length=16, default=Role.VIEWER.value)
     created_at = models.DateTimeField(editable=False)
 
     class Meta(TenantModel.Meta):

@@ -42,9 +42,9 @@ class Rate(TenantModel):
 
     meter = TenantForeignKey(Meter, related_name="rates")
     version = models.PositiveIntegerField()
-    tier_mode = models.CharField(max_length=16, default=TierMode.GRADUATED)
-    token_basis = models.CharField(max_length=16, default=TokenBasis.INPUT_AND_OUTPUT)
-    percentage_of = models.CharField(max_length=16, default=PercentageOf.MARKUP)
+    tier_mode = models.CharField(max_length=16, default=TierMode.GRADUATED.value)
+    token_basis = models.CharField(max_length=16, default=TokenBasis.INPUT_AND_OUTPUT.value)
+    percentage_of = models.CharField(max_length=16, default=PercentageOf.MARKUP.value)
     tiers = models.JSONField()  # [{"start": "0", "rate": "2"}]: validated tiers, as `price` reads them
     created_at = models.DateTimeField(editable=False)
     created_by = models.ForeignKey(

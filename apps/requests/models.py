@@ -71,6 +71,16 @@ class MeteredRequest(TenantModel):
         return self.request_id
 
     @property
+    def rate_type(self) -> str:
+        """Fixed or percentage, as its meter is (select it along)."""
+        return self.meter.rate_type
+
+    @property
+    def tier_type(self) -> str:
+        """What its meter counts (select it along)."""
+        return self.meter.tier_type
+
+    @property
     def usage(self) -> Usage:
         """The measured quantities, as the pricing rules take them."""
         return Usage(

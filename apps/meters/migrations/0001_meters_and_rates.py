@@ -2,8 +2,6 @@
 
 import apps.core.public_ids
 import apps.merchants.tenancy
-import apps.meters.rules.pricing
-import apps.meters.rules.usage
 import django.db.models.deletion
 import django.db.models.manager
 from django.conf import settings
@@ -49,9 +47,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('version', models.PositiveIntegerField()),
-                ('tier_mode', models.CharField(default=apps.meters.rules.pricing.TierMode['GRADUATED'], max_length=16)),
-                ('token_basis', models.CharField(default=apps.meters.rules.usage.TokenBasis['INPUT_AND_OUTPUT'], max_length=16)),
-                ('percentage_of', models.CharField(default=apps.meters.rules.pricing.PercentageOf['MARKUP'], max_length=16)),
+                ('tier_mode', models.CharField(default='graduated', max_length=16)),
+                ('token_basis', models.CharField(default='input+output', max_length=16)),
+                ('percentage_of', models.CharField(default='markup', max_length=16)),
                 ('tiers', models.JSONField()),
                 ('created_at', models.DateTimeField(editable=False)),
                 ('created_by', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -134,7 +134,7 @@ def price_request(price: Price, *, usage: Usage, cost: Decimal | None, used_befo
     zero or more, is what the provider asks, and matters to percentage meters only. The amount is rounded once,
     is never negative, and is the sum of the lines. Raises CostUnknown and AmountTooLarge.
     """
-    with localcontext():
+    with localcontext(EXACT):
         quantity = billable_quantity(usage, tier_type=price.tier_type, token_basis=price.token_basis)
         portions = _portions(price, used_before=used_before, quantity=quantity)
         if price.rate_type == RateType.FIXED:

@@ -1,0 +1,63 @@
+"""What a merchant's meters cost and which plans they draw on, as a charge needs it: remembered per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.core.process_cache import ProcessCache
+from apps.meters.models import Meter, Rate
+from apps.meters.rules.pricing import Price
+from apps.plans.models import PlanMeter
+
+
+@dataclass(frozen=True, slots=True)
+class PricedMeter:
+    """A meter at its newest rate."""
+
+    meter_id: UUID
+    slug: str
+    rate_id: UUID
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """One merchant's meters by slug, and the meters linked to each of its plans."""
+
+    merchant_id: UUID
+    meters: dict[str, PricedMeter]
+    linked: frozenset[tuple[UUID, UUID]]
+
+    def draws_on(self, plan_id: UUID, meter_id: UUID) -> bool:
+        """Whether requests on the meter may draw on the plan's credits."""
+        return (plan_id, meter_id) in self.linked
+
+
+def _load(merchant_id: UUID) -> PriceBook:
+    newest = {
+        rate.meter_id: rate
+        for rate in Rate.across_merchants.filter(merchant_id=merchant_id)
+        .order_by("meter_id", "-version")
+        .distinct("meter_id")
+    }
+    meters = Meter.across_merchants.filter(merchant_id=merchant_id, deleted_at__isnull=True)
+    return PriceBook(
+        merchant_id=merchant_id,
+        meters={
+            meter.slug: PricedMeter(meter.pk, meter.slug, newest[meter.pk].pk, newest[meter.pk].price(meter))
+            for meter in meters
+            if meter.pk in newest
+        },
+        linked=frozenset(
+            PlanMeter.across_merchants.filter(merchant_id=merchant_id).values_list("plan_id", "meter_id")
+        ),
+    )
+
+
+_books: ProcessCache[UUID, PriceBook] = ProcessCache(_load, owner_of=lambda book: book.merchant_id)
+
+
+def price_book_of(merchant_id: UUID) -> PriceBook:
+    """The merchant's price book, at most a moment old: a change is announced to every process."""
+    return _books.get(merchant_id)

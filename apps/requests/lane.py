@@ -1,0 +1,213 @@
+"""The hot door of `POST /v1/requests`: a plain ASGI application that charges together what is waiting together.
+
+Each request waits in a queue. A few threads take whatever is there, read and charge it as one batch,
+which is one transaction and so one commit for all of it, and hand the answers back. Alone, a request
+waits for nobody; under load, the batches grow by themselves. Everything that decides something is
+shared with the other door: `reporting` reads the body, `charging` charges, `presenting` answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from apps.core import clock
+from apps.core.errors import LavaError
+from apps.merchants.authentication import key_in_header
+from apps.merchants.secret_keys import authenticate, note_use
+from apps.requests.charging import Charged, charge
+from apps.requests.presenting import encode, refusal_json, request_json
+from apps.requests.records import Report
+from apps.requests.reporting import parse_report
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+Answer = tuple[int, bytes]
+
+BATCH_MAX: Final = 500
+# Two, so that one batch is read and priced while another waits for its commit.
+THREADS: Final = 2
+
+_JSON: Final = (b"content-type", b"application/json")
+_TOO_LARGE: Final[Answer] = (
+    413,
+    encode({"error": {"message": "The body is too large.", "code": "body_too_large", "status": 413}}),
+)
+_UNAVAILABLE: Final[Answer] = (
+    503,
+    encode(
+        {
+            "error": {
+                "message": "The charge could not be recorded now. Send it again with the same request_id.",
+                "code": "unavailable",
+                "status": 503,
+            }
+        }
+    ),
+)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One request as it came, and where its answer goes."""
+
+    authorization: str | None
+    body: bytes
+    answer: asyncio.Future[Answer]
+
+
+class Lane:
+    """The queue, its threads, and the ASGI callable in front of them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Waiting] = deque()
+        self._something = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Start the threads, in the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"charging-{number}", daemon=True) for number in range(THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def stop(self) -> None:
+        """Charge what is still waiting, then end the threads."""
+        self._stopping = True
+        for _ in self._threads:
+            self._something.release()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, 30)
+        self._threads = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one `POST /v1/requests`."""
+        body = await _body(receive)
+        if body is None:
+            status, answer = _TOO_LARGE
+        else:
+            status, answer = await self._answer(_header(scope, b"authorization"), body)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [_JSON, (b"content-length", str(len(answer)).encode())],
+            }
+        )
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _answer(self, authorization: str | None, body: bytes) -> Answer:
+        assert self._loop is not None, "the lane is not started"
+        waiting = _Waiting(authorization, body, self._loop.create_future())
+        self._waiting.append(waiting)
+        self._something.release()
+        return await waiting.answer
+
+    def _work(self) -> None:
+        while True:
+            self._something.acquire()
+            batch = self._take()
+            if batch:
+                self._serve(batch)
+            elif self._stopping:
+                connection.close()
+                return
+
+    def _take(self) -> list[_Waiting]:
+        """Everything that waits now, up to a batch."""
+        batch: list[_Waiting] = []
+        while len(batch) < BATCH_MAX:
+            try:
+                batch.append(self._waiting.popleft())
+            except IndexError:
+                break
+            # One was acquired already; the others are taken along.
+            if len(batch) > 1:
+                self._something.acquire(blocking=False)
+        return batch
+
+    def _serve(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            close_old_connections()
+            answers = answer_together([(waiting.authorization, waiting.body) for waiting in batch])
+        except Exception:
+            log.exception("A batch of %d requests could not be charged.", len(batch))
+            connection.close()
+            answers = [_UNAVAILABLE] * len(batch)
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(_hand_back, batch, answers)
+
+
+def _hand_back(batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+    for waiting, answer in zip(batch, answers, strict=True):
+        if not waiting.answer.done():  # the client may be gone
+            waiting.answer.set_result(answer)
+
+
+def answer_together(posts: Sequence[tuple[str | None, bytes]]) -> list[Answer]:
+    """Answer several `POST /v1/requests`, each an Authorization header and a body, charging them in one batch."""
+    at = clock.now()
+    answers: list[Answer | None] = [None] * len(posts)
+    reports: list[Report] = []
+    places: list[int] = []
+    for place, (authorization, body) in enumerate(posts):
+        try:
+            caller = authenticate(key_in_header(authorization))
+            note_use(caller, at=at)
+            reports.append(parse_report(body, caller.merchant, at=at))
+            places.append(place)
+        except LavaError as refusal:
+            answers[place] = _refusal(refusal)
+    for place, report, outcome in zip(places, reports, charge(reports, at=at), strict=True):
+        answers[place] = (
+            _charged(outcome, report.merchant.mode) if isinstance(outcome, Charged) else _refusal(outcome)
+        )
+    return [answer for answer in answers if answer is not None]
+
+
+def _charged(outcome: Charged, mode: str) -> Answer:
+    return (201 if outcome.created else 200, encode(request_json(outcome.record, mode=mode)))
+
+
+def _refusal(refusal: LavaError) -> Answer:
+    return (refusal.status, encode(refusal_json(refusal)))
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value.decode("latin-1"))
+    return None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, or None when it is longer than is taken; the rest is read and dropped."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= settings.BODY_BYTES_MAX else None
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= settings.BODY_BYTES_MAX:
+            parts.append(part)
+    return b"".join(parts) if size <= settings.BODY_BYTES_MAX else None
