@@ -156,6 +156,7 @@ def _by_reference(reports: Sequence[Report]) -> dict[tuple[UUID, str], UUID]:
     return {
         (merchant_id, reference): customer_id
         for merchant_id, reference, customer_id in customers.values_list("merchant_id", "reference_id", "id")
+        if reference is not None
     }
 
 
@@ -199,9 +200,7 @@ def _one_by_one(
     if len(items) == 1:
         outcomes[items[0].place] = OutOfRange("A number of this request is beyond what the books can hold.")
         return []
-    return [
-        late for item in items for late in _charge_items([item], outcomes, at, wait_for_due=wait_for_due)
-    ]
+    return [late for item in items for late in _charge_items([item], outcomes, at, wait_for_due=wait_for_due)]
 
 
 class _Batch:
@@ -297,9 +296,9 @@ class _Batch:
             input_seconds=usage.input_seconds,
             output_seconds=usage.output_seconds,
             currency=account.currency,
-            input_cost=cost and cost.input,
-            output_cost=cost and cost.output,
-            cost=cost and cost.total,
+            input_cost=None if cost is None else cost.input,
+            output_cost=None if cost is None else cost.output,
+            cost=None if cost is None else cost.total,
             charge=priced.amount,
             used_before=used_before,
             quantity=priced.quantity,

@@ -83,7 +83,8 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._stopping = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"charging-{number}", daemon=True) for number in range(THREADS)
+            threading.Thread(target=self._work, name=f"charging-{number}", daemon=True)
+            for number in range(THREADS)
         ]
         for thread in self._threads:
             thread.start()

@@ -63,7 +63,9 @@ class MeteredRequest(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "request_id"], name="request_is_charged_once"),
             models.CheckConstraint(condition=Q(charge__gte=0), name="charge_is_not_negative"),
-            models.CheckConstraint(condition=Q(cost__isnull=True) | Q(cost__gte=0), name="cost_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(cost__isnull=True) | Q(cost__gte=0), name="cost_is_not_negative"
+            ),
         ]
         indexes = [models.Index(fields=["merchant", "customer", "id"], name="requests_of_a_customer")]
 
@@ -73,12 +75,12 @@ class MeteredRequest(TenantModel):
     @property
     def rate_type(self) -> str:
         """Fixed or percentage, as its meter is (select it along)."""
-        return self.meter.rate_type
+        return str(self.meter.rate_type)
 
     @property
     def tier_type(self) -> str:
         """What its meter counts (select it along)."""
-        return self.meter.tier_type
+        return str(self.meter.tier_type)
 
     @property
     def usage(self) -> Usage:
@@ -114,9 +116,7 @@ class HourlyRollup(TenantRow):
     Voided requests are not in it.
     """
 
-    pk = models.CompositePrimaryKey(
-        "merchant_id", "customer_id", "hour_at", "meter_id", "provider", "model"
-    )
+    pk = models.CompositePrimaryKey("merchant_id", "customer_id", "hour_at", "meter_id", "provider", "model")
     customer = TenantForeignKey(Customer, enforced=False)
     hour_at = models.DateTimeField()
     meter = TenantForeignKey(Meter, enforced=False)

@@ -59,7 +59,7 @@ Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 Text = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
 
 
-class Body(Struct, forbid_unknown_fields=True):
+class Body(Struct, forbid_unknown_fields=True, kw_only=True):
     """The fields of one report."""
 
     request_id: Text
@@ -78,17 +78,19 @@ class Body(Struct, forbid_unknown_fields=True):
     response: Raw | None = None
 
 
-class EstimateBody(Body, forbid_unknown_fields=True):
+class EstimateBody(Body, forbid_unknown_fields=True, kw_only=True):
     """The fields of an estimate: a report that need not have a `request_id`."""
 
-    request_id: Annotated[str, Meta(max_length=TEXT_MAX)] = ""  # type: ignore[assignment]
+    request_id: Annotated[str, Meta(max_length=TEXT_MAX)] = ""
 
 
 class _Batch(Struct, forbid_unknown_fields=True):
     requests: list[Raw]
 
 
-_USAGE_FIELDS: Final = tuple(name for name in Body.__struct_fields__ if name.startswith(("input_", "output_")))
+_USAGE_FIELDS: Final = tuple(
+    name for name in Body.__struct_fields__ if name.startswith(("input_", "output_"))
+)
 _ABSENT: Final = Usage()
 
 _report = msgspec.json.Decoder(Body)

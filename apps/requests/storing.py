@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ import psycopg
 
 from apps.core.money import ZERO
 from apps.core.pg import Pipe, array, text_array
+from apps.requests.models import MeteredRequest
 from apps.requests.records import RequestRecord
 
 RequestKey = tuple[UUID, str]
@@ -21,6 +22,8 @@ RequestKey = tuple[UUID, str]
 
 CounterKey = tuple[UUID, UUID, UUID, UUID]
 """(merchant id, customer id, meter id, cycle id)"""
+
+Summed = RequestRecord | MeteredRequest
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -116,7 +119,11 @@ def known_from(cursor: psycopg.Cursor[Any]) -> dict[RequestKey, RequestRecord]:
 
 
 def _record(row: tuple[Any, ...]) -> RequestRecord:
-    return RequestRecord(*row)
+    record = RequestRecord(*row)
+    # Django's connections leave JSON as the text it is.
+    record.breakdown = msgspec.json.decode(cast(str, record.breakdown))
+    record.metadata = msgspec.json.decode(cast(str, record.metadata))
+    return record
 
 
 def send_counters(pipe: Pipe, keys: Iterable[tuple[UUID, UUID, UUID]]) -> psycopg.Cursor[Any]:
@@ -158,7 +165,7 @@ class _Sums:
     cost: Decimal = ZERO
     charge: Decimal = ZERO
 
-    def add(self, record: RequestRecord, sign: int) -> None:
+    def add(self, record: Summed, sign: int) -> None:
         self.requests += sign
         self.requests_without_cost += sign * (record.cost is None)
         self.tokens += sign * (record.input_tokens + record.output_tokens)
@@ -168,12 +175,19 @@ class _Sums:
         self.charge += sign * record.charge
 
 
-def add_to_rollups(pipe: Pipe, records: Sequence[RequestRecord], *, sign: int = 1) -> None:
+def add_to_rollups(pipe: Pipe, records: Sequence[Summed], *, sign: int = 1) -> None:
     """Add these requests to the sums of their hours; `sign=-1` takes them out again."""
     sums: dict[tuple[UUID, UUID, datetime, UUID, str, str], _Sums] = {}
     for record in records:
         hour_at = record.created_at.replace(minute=0, second=0, microsecond=0)
-        key = (record.merchant_id, record.customer_id, hour_at, record.meter_id, record.provider, record.model)
+        key = (
+            record.merchant_id,
+            record.customer_id,
+            hour_at,
+            record.meter_id,
+            record.provider,
+            record.model,
+        )
         sums.setdefault(key, _Sums()).add(record, sign)
     keys, totals = list(sums), list(sums.values())
     pipe.send(
