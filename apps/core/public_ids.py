@@ -5,7 +5,9 @@ another lie next to each other. ids are made by the application, so a batch know
 writes, and no sequence is shared between machines.
 """
 
+import secrets
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -32,6 +34,10 @@ _SHIFTS: Final = tuple(range(120, -1, -10))
 _LARGEST: Final = 1 << 128
 
 
+Id = str
+"""An id as PostgreSQL writes it, `0198c1…-…`: what hot code passes around. `UUID(id)` and `str(uuid)` convert."""
+
+
 def new_id(at: datetime | None = None) -> UUID:
     """A fresh sortable id, of this moment or of `at`.
 
@@ -40,18 +46,36 @@ def new_id(at: datetime | None = None) -> UUID:
     return ulid.default_generator.generate(at).to_uuid()
 
 
-def ulid_text(id: UUID) -> str:
+class FreshIds:
+    """Fresh ids of one moment, each after the one before: for the many rows of one batch.
+
+    They count up from a random beginning of their own: 79 random bits, so that two batches of the same
+    millisecond do not meet, and the counting cannot reach the bits of the time.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self._last = (int(at.timestamp() * 1000) << 80) | secrets.randbits(79)
+
+    def next(self) -> Id:
+        """The next id."""
+        self._last += 1
+        return _canonical(self._last)
+
+
+def ulid_text(id: UUID | Id) -> str:
     """The 26 letters of Crockford's base 32 for these 128 bits (github.com/ulid/spec)."""
-    number = id.int
+    number = id.int if isinstance(id, UUID) else int(id.replace("-", ""), 16)
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
-def public_id(prefix: str, mode: str, id: UUID) -> str:
+@lru_cache(maxsize=100_000)
+def public_id(prefix: str, mode: str, id: UUID | Id) -> str:
     """`con_test_01K7…` for a customer of a sandbox."""
     return f"{prefix}_{mode}_{ulid_text(id)}"
 
 
-def parse_public_id(prefix: str, mode: str, text: str) -> UUID | None:
+@lru_cache(maxsize=100_000)
+def parse_public_id(prefix: str, mode: str, text: str) -> Id | None:
     """The id that `public_id` wrote so, or None for anything else, ids of the other mode included."""
     head = f"{prefix}_{mode}_"
     if len(text) != len(head) + 26 or not text.startswith(head):
@@ -62,4 +86,9 @@ def parse_public_id(prefix: str, mode: str, text: str) -> UUID | None:
         if value is None:
             return None
         number = (number << 5) | value
-    return UUID(int=number) if number < _LARGEST else None
+    return _canonical(number) if number < _LARGEST else None
+
+
+def _canonical(number: int) -> Id:
+    digits = "%032x" % number
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -23,15 +23,14 @@ def expire_customer(*, merchant_id: UUID, customer_id: UUID, at: datetime) -> in
     with transaction.atomic():
         pipe = plain_pipe()
         account = open_account(pipe, merchant_id, customer_id, at=at)
-        own_expiry = set(
-            Grant.across_merchants.filter(
-                merchant_id=merchant_id,
-                customer_id=customer_id,
-                spent_at__isnull=True,
-                cycle_id__isnull=True,
-                expires_at__lte=at,
-            ).values_list("id", flat=True)
+        ending = Grant.across_merchants.filter(
+            merchant_id=merchant_id,
+            customer_id=customer_id,
+            spent_at__isnull=True,
+            cycle_id__isnull=True,
+            expires_at__lte=at,
         )
+        own_expiry = {str(grant_id) for grant_id in ending.values_list("id", flat=True)}
         over = [lot for lot in account.over if lot.grant_id in own_expiry]
         for lot in sorted(over, key=lambda lot: lot.expires_at or at):
             account.expire(lot, amount=lot.remaining, key="grant", at=lot.expires_at or at)

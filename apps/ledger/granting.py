@@ -101,7 +101,8 @@ def _give(customer: Customer, given: NewGrant, at: datetime) -> Grant:
             if first is None:
                 grant_id = account.grant(given, at=at)
                 write(pipe, [account])
-                return grants.get(pk=grant_id)
+                made: Grant = grants.get(pk=grant_id)
+                return made
     except IntegrityError as clash:
         # Another customer of this merchant is given credits under the same key at this moment.
         raise GrantKeyReused(f"The key {given.key!r} is used for another grant.") from clash
@@ -114,7 +115,9 @@ def _take(customer: Customer, amount: Decimal, at: datetime, key: str, actor: st
     with transaction.atomic():
         pipe = plain_pipe()
         account = open_account(pipe, customer.merchant_id, customer.pk, at=at)
-        earlier = LedgerEntry.objects.for_merchant(customer.merchant).filter(idempotency_key__startswith=f"{key}/")
+        earlier = LedgerEntry.objects.for_merchant(customer.merchant).filter(
+            idempotency_key__startswith=f"{key}/"
+        )
         taken = -sum((entry.amount for entry in earlier if entry.customer_id == customer.pk), ZERO)
         if taken and taken != amount:
             raise GrantKeyReused(f"The key {key!r} has taken {taken} before.")

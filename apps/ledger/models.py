@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -37,7 +37,8 @@ class Balance(TenantRow):
     @property
     def available(self) -> Decimal:
         """What a new hold could reserve."""
-        return self.balance - self.held
+        available: Decimal = self.balance - self.held
+        return available
 
 
 class GrantQuerySet(TenantQuerySet["Grant"]):
@@ -72,8 +73,8 @@ class Grant(TenantModel):
     actor = models.CharField(max_length=255, default="system")
     reason = models.CharField(max_length=1000, blank=True, default="")
 
-    across_merchants = models.Manager.from_queryset(GrantQuerySet)()
-    objects = GrantManager()
+    across_merchants: ClassVar[Any] = models.Manager.from_queryset(GrantQuerySet)()
+    objects: ClassVar[GrantManager] = GrantManager()
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -102,7 +103,7 @@ class Grant(TenantModel):
     def lot(self) -> Lot:
         """The value that the burndown rules work on."""
         return Lot(
-            grant_id=self.id,
+            grant_id=str(self.id),
             remaining=self.remaining,
             expires_at=self.expires_at,
             promotional=self.origin == Origin.PROMOTIONAL,
@@ -137,12 +138,19 @@ class LedgerEntry(TenantModel):
             models.UniqueConstraint(fields=["merchant", "idempotency_key"], name="entry_is_posted_once"),
             models.CheckConstraint(condition=~Q(amount=0), name="entry_moves_credits"),
             models.CheckConstraint(
-                condition=~Q(kind__in=["usage", "expiry", "rollover_out", "refund_clawback"]) | Q(amount__lt=0),
+                condition=~Q(kind__in=["usage", "expiry", "rollover_out", "refund_clawback"])
+                | Q(amount__lt=0),
                 name="spending_entries_debit",
             ),
             models.CheckConstraint(
                 condition=~Q(
-                    kind__in=["grant_cycle", "grant_bundle", "grant_overage", "grant_promotional", "rollover_in"]
+                    kind__in=[
+                        "grant_cycle",
+                        "grant_bundle",
+                        "grant_overage",
+                        "grant_promotional",
+                        "rollover_in",
+                    ]
                 )
                 | Q(amount__gt=0),
                 name="granting_entries_credit",
@@ -177,8 +185,8 @@ class Hold(TenantModel):
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, blank=True, default="")  # settled, released
 
-    across_merchants = models.Manager.from_queryset(HoldQuerySet)()
-    objects = HoldManager()
+    across_merchants: ClassVar[Any] = models.Manager.from_queryset(HoldQuerySet)()
+    objects: ClassVar[HoldManager] = HoldManager()
 
     class Meta(TenantModel.Meta):
         constraints = [

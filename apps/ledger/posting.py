@@ -21,7 +21,8 @@ from uuid import UUID
 import psycopg
 
 from apps.core.errors import LavaError
-from apps.core.pg import Pipe, array, text_array
+from apps.core.pg import Pipe, array, text_array, timestamp_array
+from apps.core.public_ids import FreshIds, Id
 from apps.ledger.accounts import Account, AccountKey, GrantRow, NewEntry
 from apps.ledger.kinds import Origin
 from apps.ledger.rules.burndown import Lot, burns_before
@@ -60,11 +61,20 @@ class Opening:
 
     def accounts(self) -> dict[AccountKey, Account]:
         """The accounts that exist, by (merchant id, customer id)."""
-        accounts = {
-            (row[0], row[1]): Account(*row, lots=[])  # the columns of `_LOCK` are the fields of Account
+        ids = FreshIds(self._at)
+        accounts: dict[AccountKey, Account] = {
+            (row[0], row[1]): Account(*row, ids)  # the columns of `_LOCK` are the first fields of Account
             for row in self._balances.fetchall()
         }
-        for merchant_id, customer_id, grant_id, remaining, expires_at, origin, created_at in self._lots.fetchall():
+        for (
+            merchant_id,
+            customer_id,
+            grant_id,
+            remaining,
+            expires_at,
+            origin,
+            created_at,
+        ) in self._lots.fetchall():
             account = accounts[merchant_id, customer_id]
             is_over = expires_at is not None and expires_at <= self._at
             lots = account.over if is_over else account.lots
@@ -82,9 +92,10 @@ def open_accounts(pipe: Pipe, keys: Iterable[AccountKey], *, at: datetime) -> Op
     return Opening(pipe.send(_LOCK, parameters), pipe.send(_LOTS, parameters), at)
 
 
-def open_account(pipe: Pipe, merchant_id: UUID, customer_id: UUID, *, at: datetime) -> Account:
+def open_account(pipe: Pipe, merchant_id: UUID | Id, customer_id: UUID | Id, *, at: datetime) -> Account:
     """Lock one account and read it. Raises AccountMissing."""
-    account = open_accounts(pipe, [(merchant_id, customer_id)], at=at).accounts().get((merchant_id, customer_id))
+    key = (str(merchant_id), str(customer_id))
+    account = open_accounts(pipe, [key], at=at).accounts().get(key)
     if account is None:
         raise AccountMissing("There is no such customer.")
     return account
@@ -123,7 +134,7 @@ def _insert_grants(pipe: Pipe, rows: list[tuple[Account, GrantRow]]) -> None:
             array(row.given.amount for _, row in rows),
             array(_timestamp(row.given.expires_at) for _, row in rows),
             array(row.given.cycle_id for _, row in rows),
-            text_array(row.at.isoformat() for _, row in rows),
+            timestamp_array(row.at for _, row in rows),
             text_array(row.given.key for _, row in rows),
             text_array(row.given.actor for _, row in rows),
             text_array(row.given.reason for _, row in rows),
@@ -156,7 +167,7 @@ def _insert_entries(pipe: Pipe, rows: list[tuple[Account, NewEntry]]) -> None:
             array([entry.balance_after for _, entry in rows]),
             array([entry.source_id for _, entry in rows]),
             text_array([entry.idempotency_key for _, entry in rows]),
-            text_array([entry.at.isoformat() for _, entry in rows]),
+            timestamp_array(entry.at for _, entry in rows),
             text_array([entry.actor for _, entry in rows]),
             text_array([entry.reason for _, entry in rows]),
         ),
@@ -182,7 +193,7 @@ def _update_grants(pipe: Pipe, accounts: list[Account]) -> None:
             array([row[0] for row in rows]),
             array([row[1] for row in rows]),
             array([row[2] for row in rows]),
-            text_array([row[3].isoformat() for row in rows]),
+            timestamp_array(row[3] for row in rows),
         ),
     )
 

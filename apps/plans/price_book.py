@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from apps.core.process_cache import ProcessCache
+from apps.core.public_ids import Id
 from apps.meters.models import Meter, Rate
 from apps.meters.rules.pricing import Price
 from apps.plans.models import PlanMeter
@@ -15,9 +16,9 @@ from apps.plans.models import PlanMeter
 class PricedMeter:
     """A meter at its newest rate."""
 
-    meter_id: UUID
+    meter_id: Id
     slug: str
-    rate_id: UUID
+    rate_id: Id
     price: Price
 
 
@@ -27,9 +28,9 @@ class PriceBook:
 
     merchant_id: UUID
     meters: dict[str, PricedMeter]
-    linked: frozenset[tuple[UUID, UUID]]
+    linked: frozenset[tuple[Id, Id]]
 
-    def draws_on(self, plan_id: UUID, meter_id: UUID) -> bool:
+    def draws_on(self, plan_id: Id, meter_id: Id) -> bool:
         """Whether requests on the meter may draw on the plan's credits."""
         return (plan_id, meter_id) in self.linked
 
@@ -45,14 +46,21 @@ def _load(merchant_id: UUID) -> PriceBook:
     return PriceBook(
         merchant_id=merchant_id,
         meters={
-            meter.slug: PricedMeter(meter.pk, meter.slug, newest[meter.pk].pk, newest[meter.pk].price(meter))
+            meter.slug: _priced(meter, newest[meter.pk])
             for meter in meters
             if meter.pk in newest
         },
         linked=frozenset(
-            PlanMeter.across_merchants.filter(merchant_id=merchant_id).values_list("plan_id", "meter_id")
+            (str(plan_id), str(meter_id))
+            for plan_id, meter_id in PlanMeter.across_merchants.filter(merchant_id=merchant_id).values_list(
+                "plan_id", "meter_id"
+            )
         ),
     )
+
+
+def _priced(meter: Meter, rate: Rate) -> PricedMeter:
+    return PricedMeter(str(meter.pk), meter.slug, str(rate.pk), rate.price(meter))
 
 
 _books: ProcessCache[UUID, PriceBook] = ProcessCache(_load, owner_of=lambda book: book.merchant_id)

@@ -23,7 +23,7 @@ from django.db import connection
 from apps.core.errors import LavaError
 from apps.core.money import ZERO
 from apps.core.pg import Pipe, pipelined_transaction
-from apps.core.public_ids import CUSTOMER, new_id, parse_public_id
+from apps.core.public_ids import CUSTOMER, FreshIds, Id, parse_public_id
 from apps.customers.lookup import CustomerNotFound
 from apps.customers.models import Customer
 from apps.ledger.accounts import Account, AccountKey
@@ -87,17 +87,10 @@ class _Item:
 
     place: int
     report: Report
-    customer_id: UUID
     meter: PricedMeter
     book: PriceBook
-
-    @property
-    def account_key(self) -> AccountKey:
-        return (self.report.merchant.pk, self.customer_id)
-
-    @property
-    def request_key(self) -> RequestKey:
-        return (self.report.merchant.pk, self.report.request_id)
+    account_key: AccountKey
+    request_key: RequestKey
 
 
 def charge(reports: Sequence[Report], *, at: datetime) -> list[Outcome]:
@@ -114,7 +107,7 @@ def charge(reports: Sequence[Report], *, at: datetime) -> list[Outcome]:
     due = _charge_items(items, outcomes, at, wait_for_due=True)
     for merchant_id, customer_id in sorted({item.account_key for item in due}):
         # A cycle of theirs has ended or credits are over: that comes first, then the charge.
-        bring_up_to_date(merchant_id=merchant_id, customer_id=customer_id, at=at)
+        bring_up_to_date(merchant_id=UUID(merchant_id), customer_id=UUID(customer_id), at=at)
     _charge_items(due, outcomes, at, wait_for_due=False)
     return [outcome for outcome in outcomes if outcome is not None]
 
@@ -135,7 +128,10 @@ def _identified(reports: Sequence[Report], outcomes: list[Outcome | None]) -> li
         elif meter is None:
             outcomes[place] = MeterNotFound(f"There is no meter with the slug {report.meter_slug!r}.")
         else:
-            items.append(_Item(place, report, customer_id, meter, book))
+            merchant_id = str(merchant.pk)
+            items.append(
+                _Item(place, report, meter, book, (merchant_id, customer_id), (merchant_id, report.request_id))
+            )
     return items
 
 
@@ -143,7 +139,7 @@ def _no_customer(report: Report) -> CustomerNotFound:
     return CustomerNotFound(f"There is no customer {report.customer!r}.")
 
 
-def _by_reference(reports: Sequence[Report]) -> dict[tuple[UUID, str], UUID]:
+def _by_reference(reports: Sequence[Report]) -> dict[tuple[UUID, str], Id]:
     """The ids of customers that reports name by the merchant's own reference."""
     named = [report for report in reports if not report.customer.startswith("con_")]
     if not named:
@@ -154,7 +150,7 @@ def _by_reference(reports: Sequence[Report]) -> dict[tuple[UUID, str], UUID]:
         deleted_at__isnull=True,
     )
     return {
-        (merchant_id, reference): customer_id
+        (merchant_id, reference): str(customer_id)
         for merchant_id, reference, customer_id in customers.values_list("merchant_id", "reference_id", "id")
         if reference is not None
     }
@@ -210,6 +206,7 @@ class _Batch:
         self.pipe = pipe
         self.items = items
         self.at = at
+        self.ids = FreshIds(at)
         self.wait_for_due = wait_for_due
         self.due: list[_Item] = []
         self.recorded: list[RequestRecord] = []
@@ -271,14 +268,14 @@ class _Batch:
         counter = (*item.account_key, meter.meter_id, standing.cycle_id)
         used_before = self.counters.get(counter, ZERO)
         priced = price_report(meter.price, report, used_before=used_before)
-        id = new_id(self.at)
+        id = self.ids.next()
         moved = account.charge(amount=priced.amount, request_id=id, at=self.at)
         self.counters[counter] = self.counted[counter] = used_before + priced.quantity
         usage, cost = report.usage, report.cost
         record = RequestRecord(
             id=id,
-            merchant_id=report.merchant.pk,
-            customer_id=item.customer_id,
+            merchant_id=item.account_key[0],
+            customer_id=item.account_key[1],
             request_id=report.request_id,
             meter_id=meter.meter_id,
             rate_id=meter.rate_id,
@@ -338,7 +335,7 @@ def breakdown_of(priced: Priced) -> list[dict[str, str]]:
 
 
 def _repeated(item: _Item, earlier: RequestRecord) -> Charged:
-    if not earlier.repeats(item.report, item.customer_id, item.meter.meter_id):
+    if not earlier.repeats(item.report, item.account_key[1], item.meter.meter_id):
         raise RequestIdConflict(
             f"The request_id {item.report.request_id!r} is recorded with another customer, meter or usage."
         )

@@ -46,9 +46,9 @@ def request_json(record: RequestRecord | MeteredRequest, *, mode: str) -> dict[s
             "input_characters": record.input_characters,
             "output_characters": record.output_characters,
             "total_characters": record.input_characters + record.output_characters,
-            "input_seconds": _number(record.input_seconds),
-            "output_seconds": _number(record.output_seconds),
-            "total_seconds": _number(record.input_seconds + record.output_seconds),
+            "input_seconds": number(record.input_seconds),
+            "output_seconds": number(record.output_seconds),
+            "total_seconds": number(record.input_seconds + record.output_seconds),
             "input_cost": _amount(record.input_cost),
             "output_cost": _amount(record.output_cost),
             "total_cost": cost,
@@ -73,9 +73,9 @@ def refusal_json(refusal: LavaError) -> dict[str, Any]:
 
 def _line_json(line: dict[str, str], tier_type: str) -> dict[str, Any]:
     counted: dict[str, int | Decimal] = {"tokens": 0, "characters": 0, "seconds": 0}
-    counted[_COUNTED_AS[tier_type]] = _number(Decimal(line["quantity"]))
+    counted[_COUNTED_AS[tier_type]] = number(Decimal(line["quantity"]))
     return {
-        "tier": {"start": _number(Decimal(line["start"])), "rate": line["rate"], "type": tier_type},
+        "tier": {"start": number(Decimal(line["start"])), "rate": line["rate"], "type": tier_type},
         **counted,
         "cost": line["amount"],
     }
@@ -85,7 +85,7 @@ def _amount(amount: Decimal | None) -> str | None:
     return None if amount is None else format_amount(amount)
 
 
-def _number(quantity: Decimal) -> int | Decimal:
+def number(quantity: Decimal) -> int | Decimal:
     """Whole numbers without a point, others without trailing zeros."""
     whole = int(quantity)
     return whole if whole == quantity else quantity.normalize()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
+from apps.core.public_ids import Id
 from apps.merchants.models import Merchant
 from apps.meters.rules.usage import Usage
 
@@ -43,13 +43,13 @@ class Report:
 class RequestRecord:
     """A charged request, with the names of `MeteredRequest`'s columns."""
 
-    id: UUID
-    merchant_id: UUID
-    customer_id: UUID
+    id: Id
+    merchant_id: Id
+    customer_id: Id
     request_id: str
-    meter_id: UUID
-    rate_id: UUID
-    cycle_id: UUID
+    meter_id: Id
+    rate_id: Id
+    cycle_id: Id
     status: str
     provider: str
     provider_key_type: str
@@ -81,7 +81,7 @@ class RequestRecord:
     rate_type: str
     tier_type: str
 
-    def repeats(self, report: Report, customer_id: UUID, meter_id: UUID) -> bool:
+    def repeats(self, report: Report, customer_id: Id, meter_id: Id) -> bool:
         """Whether `report` says the same again: the customer, the meter and what was used and paid for."""
         usage, cost = report.usage, report.cost
         return (

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, cast
-from uuid import UUID
 
 import msgspec
 import psycopg
 
 from apps.core.money import ZERO
-from apps.core.pg import Pipe, array, text_array
+from apps.core.pg import Pipe, array, text_array, timestamp_array
+from apps.core.public_ids import Id
 from apps.requests.models import MeteredRequest
 from apps.requests.records import RequestRecord
 
-RequestKey = tuple[UUID, str]
+RequestKey = tuple[Id, str]
 """(merchant id, request_id)"""
 
-CounterKey = tuple[UUID, UUID, UUID, UUID]
+CounterKey = tuple[Id, Id, Id, Id]
 """(merchant id, customer id, meter id, cycle id)"""
 
 Summed = RequestRecord | MeteredRequest
@@ -120,13 +120,12 @@ def known_from(cursor: psycopg.Cursor[Any]) -> dict[RequestKey, RequestRecord]:
 
 def _record(row: tuple[Any, ...]) -> RequestRecord:
     record = RequestRecord(*row)
-    # Django's connections leave JSON as the text it is.
     record.breakdown = msgspec.json.decode(cast(str, record.breakdown))
     record.metadata = msgspec.json.decode(cast(str, record.metadata))
     return record
 
 
-def send_counters(pipe: Pipe, keys: Iterable[tuple[UUID, UUID, UUID]]) -> psycopg.Cursor[Any]:
+def send_counters(pipe: Pipe, keys: Iterable[tuple[Id, Id, Id]]) -> psycopg.Cursor[Any]:
     """Ask how much of these meters these customers have used in their open cycles."""
     wanted = list(keys)
     return pipe.send(_COUNTERS, tuple(array([key[column] for key in wanted]) for column in range(3)))
@@ -143,8 +142,11 @@ def insert_requests(pipe: Pipe, records: Sequence[RequestRecord]) -> None:
     for name, kind, quoted in _COLUMNS:
         values = [getattr(record, name) for record in records]
         if kind == "jsonb":
-            values = [_encode(value).decode() for value in values]
-        columns.append(text_array(map(str, values)) if quoted else array(values))
+            columns.append(text_array([_encode(value).decode() for value in values]))
+        elif kind == "timestamptz":
+            columns.append(timestamp_array(values))
+        else:
+            columns.append(text_array(values) if quoted else array(values))
     pipe.send(_INSERT, columns)
 
 
@@ -177,14 +179,14 @@ class _Sums:
 
 def add_to_rollups(pipe: Pipe, records: Sequence[Summed], *, sign: int = 1) -> None:
     """Add these requests to the sums of their hours; `sign=-1` takes them out again."""
-    sums: dict[tuple[UUID, UUID, datetime, UUID, str, str], _Sums] = {}
+    sums: dict[tuple[Id, Id, datetime, Id, str, str], _Sums] = {}
     for record in records:
         hour_at = record.created_at.replace(minute=0, second=0, microsecond=0)
         key = (
-            record.merchant_id,
-            record.customer_id,
+            str(record.merchant_id),
+            str(record.customer_id),
             hour_at,
-            record.meter_id,
+            str(record.meter_id),
             record.provider,
             record.model,
         )
@@ -195,7 +197,7 @@ def add_to_rollups(pipe: Pipe, records: Sequence[Summed], *, sign: int = 1) -> N
         (
             array([key[0] for key in keys]),
             array([key[1] for key in keys]),
-            text_array([key[2].isoformat() for key in keys]),
+            timestamp_array(key[2] for key in keys),
             array([key[3] for key in keys]),
             text_array([key[4] for key in keys]),
             text_array([key[5] for key in keys]),

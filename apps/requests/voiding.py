@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.core.pg import plain_pipe
-from apps.core.public_ids import ulid_text
 from apps.ledger.accounts import Account, NewGrant
 from apps.ledger.kinds import Origin, Pool
 from apps.ledger.models import Grant, LedgerEntry
@@ -64,19 +63,19 @@ def _reverse_entries(account: Account, request: MeteredRequest, *, at: datetime,
             Origin.ADJUSTMENT,
             Pool.BUNDLE,
             amount,
-            f"request:{ulid_text(request.pk)}/void/{line}",
+            f"request:{request.pk}/void/{line}",
             actor=actor,
             reason=reason or f"{request.request_id} voided",
         )
         grant = grants.get(entry.grant_id) if entry.grant_id else None
         if grant is None:
-            account.give_back(lot=None, amount=amount, entry_id=entry.pk, instead=instead, at=at)
+            account.give_back(lot=None, amount=amount, entry_id=str(entry.pk), instead=instead, at=at)
         elif _is_open(grant, cycle, at):
             account.give_back(
-                lot=account.lot(grant.lot), amount=amount, entry_id=entry.pk, instead=instead, at=at
+                lot=account.lot(grant.lot), amount=amount, entry_id=str(entry.pk), instead=instead, at=at
             )
         else:
-            account.give_back_as(_lasting_as(instead, grant, cycle), entry_id=entry.pk, at=at)
+            account.give_back_as(_lasting_as(instead, grant, cycle), entry_id=str(entry.pk), at=at)
 
 
 def usage_entries_of(request: MeteredRequest) -> list[LedgerEntry]:
@@ -100,4 +99,4 @@ def _lasting_as(given: NewGrant, ended: Grant, cycle: Cycle | None) -> NewGrant:
     """A lot for credits whose own lot is over: it ends with the open cycle if that one ended with its cycle."""
     if ended.cycle_id is None or cycle is None:
         return given
-    return replace(given, pool=Pool(ended.pool), expires_at=cycle.ends_at, cycle_id=cycle.pk)
+    return replace(given, pool=Pool(ended.pool), expires_at=cycle.ends_at, cycle_id=str(cycle.pk))

@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from apps.core.money import ZERO
-from apps.core.public_ids import ulid_text
 from apps.ledger.accounts import Account, NewGrant
 from apps.ledger.kinds import Origin, Pool
 from apps.ledger.models import Grant
@@ -17,7 +16,9 @@ from apps.subscriptions.models import Cycle, Subscription
 from apps.subscriptions.rules.periods import Interval, cycle_bounds
 
 
-def open_cycle(account: Account, subscription: Subscription, plan: Plan, *, seq: int, carried: Decimal) -> Cycle:
+def open_cycle(
+    account: Account, subscription: Subscription, plan: Plan, *, seq: int, carried: Decimal
+) -> Cycle:
     """Begin cycle `seq`: grant the plan's included credit and take in what was `carried` over.
 
     Both lots end with the cycle. Opening the same cycle twice is refused by the database.
@@ -37,9 +38,9 @@ def open_cycle(account: Account, subscription: Subscription, plan: Plan, *, seq:
         (Origin.CYCLE, plan.included_credit, "grant"),
     ):
         if amount:
-            key = f"cycle:{ulid_text(cycle.pk)}/{name}"
-            given = NewGrant(origin, Pool.CYCLE, amount, key, expires_at=ends_at, cycle_id=cycle.pk)
-            account.grant(given, at=starts_at, source_id=cycle.pk)
+            key = f"cycle:{cycle.pk}/{name}"
+            given = NewGrant(origin, Pool.CYCLE, amount, key, expires_at=ends_at, cycle_id=str(cycle.pk))
+            account.grant(given, at=starts_at, source_id=str(cycle.pk))
     return cycle
 
 
@@ -49,18 +50,18 @@ def close_cycle(account: Account, cycle: Cycle, plan: Plan, *, at: datetime) -> 
     Cycle credits and earlier rollovers follow the plan's `rollover_type` and cap; bundle credits that end
     with the cycle (`bundle_rollover_type` none) expire.
     """
-    key = f"cycle:{ulid_text(cycle.pk)}"
+    key = f"cycle:{cycle.pk}"
     cycle_lots, bundle_lots = _lots_of(account, cycle)
     rollover, cap = RolloverType(plan.rollover_type), plan.rollover_cap
     carried = ZERO
     by_id = {lot.grant_id: lot for lot in cycle_lots}
     for split in rollover_split(cycle_lots, rollover=rollover, cap=cap):
         lot = by_id[split.grant_id]
-        account.roll_over(lot, amount=split.rolled, key=key, at=at, source_id=cycle.pk)
-        account.expire(account.lot(lot), amount=split.expired, key=key, at=at, source_id=cycle.pk)
+        account.roll_over(lot, amount=split.rolled, key=key, at=at, source_id=str(cycle.pk))
+        account.expire(account.lot(lot), amount=split.expired, key=key, at=at, source_id=str(cycle.pk))
         carried += split.rolled
     for lot in bundle_lots:
-        account.expire(lot, amount=lot.remaining, key=key, at=at, source_id=cycle.pk)
+        account.expire(lot, amount=lot.remaining, key=key, at=at, source_id=str(cycle.pk))
     cycle.closed_at = at
     cycle.save(update_fields=["closed_at"])
     return carried
@@ -68,11 +69,10 @@ def close_cycle(account: Account, cycle: Cycle, plan: Plan, *, at: datetime) -> 
 
 def _lots_of(account: Account, cycle: Cycle) -> tuple[list[Lot], list[Lot]]:
     """The account's lots that end with this cycle: those of the cycle pool, those of the bundle pool."""
-    pools = dict(
-        Grant.objects.for_merchant(cycle.merchant)
-        .filter(customer_id=cycle.customer_id, cycle_id=cycle.pk, spent_at__isnull=True)
-        .values_list("id", "pool")
+    ending = Grant.objects.for_merchant(cycle.merchant).filter(
+        customer_id=cycle.customer_id, cycle_id=cycle.pk, spent_at__isnull=True
     )
+    pools = {str(grant_id): pool for grant_id, pool in ending.values_list("id", "pool")}
     lots = [lot for lot in (*account.lots, *account.over) if lot.grant_id in pools]
     cycle_lots = [lot for lot in lots if pools[lot.grant_id] == Pool.CYCLE]
     return cycle_lots, [lot for lot in lots if pools[lot.grant_id] != Pool.CYCLE]

@@ -106,7 +106,9 @@ def put_on_plan(*, customer: Customer, plan: Plan, at: datetime) -> Subscription
     Raises PlanNotFree and PlanArchived.
     """
     if not plan.is_free:
-        raise PlanNotFree(f"{plan.name} costs {plan.period_amount:.2f} {plan.currency}; open a checkout for it.")
+        raise PlanNotFree(
+            f"{plan.name} costs {plan.period_amount:.2f} {plan.currency}; open a checkout for it."
+        )
     if plan.deleted_at is not None:
         raise PlanArchived(f"{plan.name} is archived.")
     bring_up_to_date(merchant_id=customer.merchant_id, customer_id=customer.pk, at=at)
@@ -204,7 +206,9 @@ def _locked(subscription: Subscription) -> Subscription:
         customer_id=subscription.customer_id
     )
     locked: Subscription = (
-        Subscription.objects.for_merchant(subscription.merchant).select_related("plan").get(pk=subscription.pk)
+        Subscription.objects.for_merchant(subscription.merchant)
+        .select_related("plan")
+        .get(pk=subscription.pk)
     )
     if locked.ended_at is not None:
         raise SubscriptionEnded("This subscription has ended.")

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from apps.core.pg import Pipe, array
+from apps.core.public_ids import Id
 from apps.customers.models import Customer
 from apps.ledger.accounts import AccountKey
 from apps.merchants.models import Merchant
@@ -21,8 +22,8 @@ from apps.subscriptions.models import Cycle, Subscription
 class Standing:
     """What a charge needs to know of a customer's subscription."""
 
-    plan_id: UUID
-    cycle_id: UUID
+    plan_id: Id
+    cycle_id: Id
     starts_at: datetime
     ends_at: datetime
     reference_id: str | None

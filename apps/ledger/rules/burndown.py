@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
 
-BurndownKey = tuple[datetime, bool, datetime, UUID]
+BurndownKey = tuple[datetime, bool, datetime, str]
 
 # Where credits without expiry stand in the order: after every real date.
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -22,7 +21,7 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 class Lot:
     """What is left of one grant, zero or more, and what decides when it is spent."""
 
-    grant_id: UUID
+    grant_id: str
     remaining: Decimal
     expires_at: datetime | None
     promotional: bool
@@ -33,7 +32,7 @@ class Lot:
 class Draw:
     """One movement of a charge: `amount` off a grant, or onto the deficit when `grant_id` is None."""
 
-    grant_id: UUID | None
+    grant_id: str | None
     amount: Decimal
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
 
 from apps.ledger.rules.burndown import Lot, burns_before
 
@@ -24,7 +23,7 @@ class RolloverType(StrEnum):
 class RolloverSplit:
     """What is left of one grant at the end of a cycle: `rolled` moves on, `expired` is lost."""
 
-    grant_id: UUID
+    grant_id: str
     rolled: Decimal
     expired: Decimal
 

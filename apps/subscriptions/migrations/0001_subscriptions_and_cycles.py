@@ -10,83 +10,173 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_customers'),
-        ('merchants', '0001_merchants_members_keys'),
-        ('plans', '0001_plans_and_bundles'),
+        ("customers", "0001_customers"),
+        ("merchants", "0001_merchants_members_keys"),
+        ("plans", "0001_plans_and_bundles"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('anchor_at', models.DateTimeField(editable=False)),
-                ('started_at', models.DateTimeField(editable=False)),
-                ('ended_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('auto_top_up_bundle', apps.merchants.tenancy.TenantForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plans.creditbundle')),
-                ('customer', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='customers.customer')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
-                ('plan', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='plans.plan')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("anchor_at", models.DateTimeField(editable=False)),
+                ("started_at", models.DateTimeField(editable=False)),
+                ("ended_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "auto_top_up_bundle",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plans.creditbundle",
+                    ),
+                ),
+                (
+                    "customer",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="merchants.merchant",
+                    ),
+                ),
+                (
+                    "plan",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="plans.plan",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'across_merchants',
-                'default_manager_name': 'across_merchants',
+                "abstract": False,
+                "base_manager_name": "across_merchants",
+                "default_manager_name": "across_merchants",
             },
             managers=[
-                ('across_merchants', django.db.models.manager.Manager()),
+                ("across_merchants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Cycle',
+            name="Cycle",
             fields=[
-                ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.PositiveIntegerField()),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('included_credit', apps.core.fields.AmountField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('customer', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
-                ('subscription', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='cycles', to='subscriptions.subscription')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("seq", models.PositiveIntegerField()),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                ("included_credit", apps.core.fields.AmountField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "customer",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="merchants.merchant",
+                    ),
+                ),
+                (
+                    "subscription",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cycles",
+                        to="subscriptions.subscription",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'across_merchants',
-                'default_manager_name': 'across_merchants',
+                "abstract": False,
+                "base_manager_name": "across_merchants",
+                "default_manager_name": "across_merchants",
             },
             managers=[
-                ('across_merchants', django.db.models.manager.Manager()),
+                ("across_merchants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['merchant', 'plan'], name='subscriptions_by_plan'),
+            model_name="subscription",
+            index=models.Index(fields=["merchant", "plan"], name="subscriptions_by_plan"),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('merchant', 'customer'), name='customer_is_on_one_plan'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("merchant", "customer"),
+                name="customer_is_on_one_plan",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cycle',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['ends_at'], name='cycles_to_renew'),
+            model_name="cycle",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)), fields=["ends_at"], name="cycles_to_renew"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cycle',
-            constraint=models.UniqueConstraint(fields=('merchant', 'subscription', 'seq'), name='cycle_is_opened_once'),
+            model_name="cycle",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "subscription", "seq"), name="cycle_is_opened_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cycle',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('merchant', 'customer'), name='customer_has_one_open_cycle'),
+            model_name="cycle",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=("merchant", "customer"),
+                name="customer_has_one_open_cycle",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cycle',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='cycle_ends_after_it_starts'),
+            model_name="cycle",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="cycle_ends_after_it_starts"
+            ),
         ),
         KeyByTenant("Subscription", "Cycle"),
     ]
