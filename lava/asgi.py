@@ -5,6 +5,7 @@ through Django too, which counts.
 """
 
 import os
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lava.settings")
 
@@ -28,7 +29,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http" and scope["path"] == HOT_PATH and scope["method"] == "POST":
         await lane(scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await django_application(cast(Any, scope), receive, cast(Any, send))
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -31,8 +31,8 @@ APPEND_SLASH = False  # the API's paths have none, and a redirected POST loses i
 
 INSTALLED_APPS = [
     "apps.dashboard",  # before unfold and the admin: it extends their templates
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "apps.dashboard.apps.DashboardAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.dashboard.middleware.ActiveMerchant",
+    "apps.dashboard.middleware.ContentSecurityPolicy",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -97,9 +98,12 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "lava")
 DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 10)
-# A request waits this long for a row somebody else holds, and no statement runs for ever.
+# The statements of a charge are prepared (core.pg); Django's default, None, forbids that altogether.
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
+# A request waits this long for a row somebody else holds, and no statement runs for ever. A prepared
+# statement keeps the plan of its first execution: planning a charge anew takes longer than running it.
 DATABASES["default"]["OPTIONS"].setdefault(
-    "options", "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+    "options", "-c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -148,6 +152,49 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 MFA_TOTP_ISSUER = "Lava"
 EMAIL_BACKEND = env.text("LAVA_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+
+# --- The dashboard's shell: the palette is static/lava/tokens.css in the words of unfold -----------
+
+UNFOLD = {
+    "SITE_TITLE": "Lava",
+    "SITE_HEADER": "Lava",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.dashboard.shell.icon"}],
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "STYLES": ["apps.dashboard.shell.palette", "apps.dashboard.shell.stylesheet"],
+    "SCRIPTS": ["apps.dashboard.shell.script"],
+    "ACCOUNT": {"navigation": "apps.dashboard.shell.account_links"},
+    "SIDEBAR": {"navigation": "apps.dashboard.shell.navigation", "show_search": True, "command_search": True},
+    "COLORS": {
+        "base": {
+            "50": "#fafaf9",
+            "100": "#f5f5f4",
+            "200": "#e7e5e4",
+            "300": "#d6d3d1",
+            "400": "#a8a29e",
+            "500": "#78716c",
+            "600": "#57534e",
+            "700": "#44403c",
+            "800": "#292524",
+            "900": "#1c1917",
+            "950": "#0c0a09",
+        },
+        "primary": {
+            "50": "#fff7ed",
+            "100": "#ffedd5",
+            "200": "#fed7aa",
+            "300": "#fdba74",
+            "400": "#fb923c",
+            "500": "#fb923c",
+            "600": "#c2410c",
+            "700": "#9a3412",
+            "800": "#7c2d12",
+            "900": "#431407",
+            "950": "#2a1a10",
+        },
+    },
+}
 
 # --- Cookies and transport -----------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What `make run` starts when nothing is configured: PostgreSQL from a wheel, the web server, the worker."""

@@ -1,0 +1,42 @@
+"""`python -m apps.devstack.worker SCHEDULE_FILE`: Celery's worker and its beat in one process.
+
+Celery's own `worker --beat` makes beat a second process, and what that one sends over the in-memory broker
+never leaves it. Here beat is a thread, so that it works with and without Redis.
+"""
+
+import sys
+import threading
+from typing import Any
+
+from celery import bootsteps
+from celery.app.utils import find_app
+from celery.beat import Service
+
+
+class BeatThread(bootsteps.StartStopStep):
+    """The part of the worker that sends tasks when the clock says so."""
+
+    schedule_file: str
+
+    def start(self, worker: Any) -> None:
+        """Begin to send, as the worker starts."""
+        # It sleeps a second at most, so that it soon notices that it should stop.
+        self.beat = Service(worker.app, max_interval=1, schedule_filename=self.schedule_file)
+        threading.Thread(target=self.beat.start, name="beat", daemon=True).start()
+
+    def stop(self, worker: Any) -> None:
+        """Stop sending; the schedule is saved."""
+        self.beat.stop(wait=True)
+
+
+def main(schedule_file: str) -> None:
+    """Work until SIGTERM; tasks that have begun are finished."""
+    app = find_app("lava")
+    BeatThread.schedule_file = schedule_file
+    app.steps["worker"].add(BeatThread)
+    # Threads: tasks wait for PostgreSQL most of the time, and processes would each need Django's memory.
+    app.worker_main(["worker", "--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
