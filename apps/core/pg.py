@@ -52,6 +52,14 @@ class _PlainCursor(psycopg.Cursor[Any]):
         return _PLAIN
 
 
+# These statements look up a few rows by their keys. A plan made while a table was small would scan it, and
+# prepared statements keep their plans while tables grow.
+_BY_INDEX_ONLY: Final = """
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+        set_config('enable_mergejoin', 'off', true)
+"""
+
+
 class Pipe:
     """Statements of one transaction that are sent without waiting for each other's answers."""
 
@@ -74,7 +82,9 @@ def pipelined_transaction() -> Iterator[Pipe]:
     connection.ensure_connection()
     raw = cast("psycopg.Connection[Any]", connection.connection)
     with raw.pipeline(), raw.transaction():
-        yield Pipe(raw)
+        pipe = Pipe(raw)
+        pipe.send(_BY_INDEX_ONLY, ())
+        yield pipe
 
 
 def plain_pipe() -> Pipe:
