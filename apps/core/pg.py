@@ -8,10 +8,12 @@ that is done with it), JSON as text. Only the hot statements use this; everythin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, cast
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
@@ -52,8 +54,8 @@ class _PlainCursor(psycopg.Cursor[Any]):
         return _PLAIN
 
 
-# These statements look up a few rows by their keys. A plan made while a table was small would scan it, and
-# prepared statements keep their plans while tables grow.
+# These statements look up a few rows by their keys, so a plan that scans a table, because it is small today, is
+# never the one to keep.
 _BY_INDEX_ONLY: Final = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
         set_config('enable_mergejoin', 'off', true)
@@ -84,11 +86,27 @@ def pipelined_transaction() -> Iterator[Pipe]:
     with raw.pipeline(), raw.transaction():
         pipe = Pipe(raw)
         pipe.send(_BY_INDEX_ONLY, ())
+        _plan_afresh_now_and_then(pipe, raw)
         yield pipe
+
+
+# A prepared statement keeps its plan until the table is analysed. One made while a table was empty may use an
+# index that finds everything of a merchant, which is nothing then and a million rows a minute later.
+_PLANS_LAST_SECONDS: Final = 1.0
+_planned_at: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()
+
+
+def _plan_afresh_now_and_then(pipe: Pipe, raw: psycopg.Connection[Any]) -> None:
+    now = time.monotonic()
+    if now - _planned_at.get(raw, float("-inf")) > _PLANS_LAST_SECONDS:
+        _planned_at[raw] = now
+        pipe.send("DISCARD PLANS", ())
 
 
 def plain_pipe() -> Pipe:
     """The same statements one after another, inside a `transaction.atomic` block that also uses the ORM."""
     if not connection.in_atomic_block:
         raise RuntimeError("plain_pipe belongs inside transaction.atomic()")
-    return Pipe(cast("psycopg.Connection[Any]", connection.connection))
+    pipe = Pipe(cast("psycopg.Connection[Any]", connection.connection))
+    pipe.send(_BY_INDEX_ONLY, ())
+    return pipe

@@ -1,9 +1,10 @@
 """The hot door of `POST /v1/requests`: a plain ASGI application that charges together what is waiting together.
 
-Each request waits in a queue. A few threads take whatever is there, read and charge it as one batch,
-which is one transaction and so one commit for all of it, and hand the answers back. Alone, a request
-waits for nobody; under load, the batches grow by themselves. Everything that decides something is
-shared with the other door: `reporting` reads the body, `charging` charges, `presenting` answers.
+The event loop collects what came in and hands it, as one batch, to a thread, which charges it in one
+transaction, so with one commit for all of it. While the threads are busy the next batch grows: alone, a
+request waits for nobody, and under load the batches become as large as they need to be. Everything that
+decides something is shared with the other door: `reporting` reads the body, `charging` charges,
+`presenting` answers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,7 +53,7 @@ _UNAVAILABLE: Final[Answer] = (
         {
             "error": {
                 "message": "The charge could not be recorded now. Send it again with the same request_id.",
-                "code": "unavailable",
+                "code": "temporarily_unavailable",
                 "status": 503,
             }
         }
@@ -69,34 +71,27 @@ class _Waiting:
 
 
 class Lane:
-    """The queue, its threads, and the ASGI callable in front of them."""
+    """What is waiting, the threads that charge it, and the ASGI callable in front of them."""
 
     def __init__(self) -> None:
         self._waiting: deque[_Waiting] = deque()
-        self._something = threading.Semaphore(0)
-        self._threads: list[threading.Thread] = []
-        self._stopping = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle = 0
+        self._dispatching = False
 
     def start(self) -> None:
-        """Start the threads, in the running event loop."""
+        """Start the threads, for the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._stopping = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"charging-{number}", daemon=True)
-            for number in range(THREADS)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="charging")
+        self._idle = THREADS
 
     async def stop(self) -> None:
-        """Charge what is still waiting, then end the threads."""
-        self._stopping = True
-        for _ in self._threads:
-            self._something.release()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join, 30)
-        self._threads = []
+        """Charge what is still waiting, then end the threads and their connections."""
+        while self._waiting or self._idle < THREADS:
+            await asyncio.sleep(0.01)
+        # Each thread waits for the others here, so each closes its own connection.
+        together = threading.Barrier(THREADS)
+        await asyncio.gather(*(self._loop.run_in_executor(self._threads, _disconnect, together) for _ in range(THREADS)))
+        self._threads.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one `POST /v1/requests`."""
@@ -104,7 +99,10 @@ class Lane:
         if body is None:
             status, answer = _TOO_LARGE
         else:
-            status, answer = await self._answer(_header(scope, b"authorization"), body)
+            waiting = _Waiting(_header(scope, b"authorization"), body, self._loop.create_future())
+            self._waiting.append(waiting)
+            self._dispatch_soon()
+            status, answer = await waiting.answer
         await send(
             {
                 "type": "http.response.start",
@@ -114,35 +112,18 @@ class Lane:
         )
         await send({"type": "http.response.body", "body": answer})
 
-    async def _answer(self, authorization: str | None, body: bytes) -> Answer:
-        assert self._loop is not None, "the lane is not started"
-        waiting = _Waiting(authorization, body, self._loop.create_future())
-        self._waiting.append(waiting)
-        self._something.release()
-        return await waiting.answer
+    def _dispatch_soon(self) -> None:
+        """Make a batch in the loop's next turn, when all that arrived in this one is waiting."""
+        if self._idle and not self._dispatching:
+            self._dispatching = True
+            self._loop.call_soon(self._dispatch)
 
-    def _work(self) -> None:
-        while True:
-            self._something.acquire()
-            batch = self._take()
-            if batch:
-                self._serve(batch)
-            elif self._stopping:
-                connection.close()
-                return
-
-    def _take(self) -> list[_Waiting]:
-        """Everything that waits now, up to a batch."""
-        batch: list[_Waiting] = []
-        while len(batch) < BATCH_MAX:
-            try:
-                batch.append(self._waiting.popleft())
-            except IndexError:
-                break
-            # One was acquired already; the others are taken along.
-            if len(batch) > 1:
-                self._something.acquire(blocking=False)
-        return batch
+    def _dispatch(self) -> None:
+        self._dispatching = False
+        if self._waiting and self._idle:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
+            self._idle -= 1
+            self._threads.submit(self._serve, batch)
 
     def _serve(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -152,14 +133,20 @@ class Lane:
             log.exception("A batch of %d requests could not be charged.", len(batch))
             connection.close()
             answers = [_UNAVAILABLE] * len(batch)
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(_hand_back, batch, answers)
+        self._loop.call_soon_threadsafe(self._hand_back, batch, answers)
+
+    def _hand_back(self, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        for waiting, answer in zip(batch, answers, strict=True):
+            if not waiting.answer.done():  # the client may be gone
+                waiting.answer.set_result(answer)
+        self._idle += 1
+        if self._waiting:
+            self._dispatch_soon()
 
 
-def _hand_back(batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
-    for waiting, answer in zip(batch, answers, strict=True):
-        if not waiting.answer.done():  # the client may be gone
-            waiting.answer.set_result(answer)
+def _disconnect(together: threading.Barrier) -> None:
+    together.wait(timeout=30)
+    connection.close()
 
 
 def answer_together(posts: Sequence[tuple[str | None, bytes]]) -> list[Answer]:
