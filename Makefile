@@ -48,8 +48,8 @@ bench: $(VENV)/installed-dev ## Measure how many requests per second are charged
 	@$(FOR_BENCH) $(IN_VENV) -m bench $(ARGS)
 
 .PHONY: seed
-seed: $(VENV)/installed ## Fill the sandbox merchant with months of believable history, if it has none
-	@$(IN_VENV) -m apps.devstack seed
+seed: $(VENV)/installed ## Fill the sandbox merchant with months of believable history (make seed ARGS="--days 7")
+	@$(IN_VENV) -m apps.devstack seed $(ARGS)
 
 .PHONY: audit
 audit: $(VENV)/installed ## Prove the books: every balance, grant, cycle and receipt

@@ -8,16 +8,16 @@ from apps.merchants import api as merchants
 from apps.meters import api as meters
 from apps.plans import api as plans
 from apps.requests import api as requests
-from apps.requests import credits_api as credits
+from apps.requests import credits_api
 from apps.subscriptions import api as subscriptions
 from apps.subscriptions import customers_api as customers
 
 urlpatterns = [
     path("customers", customers.Customers.as_view()),
     path("customers/<path:customer_id>/subscription", customers.CustomersSubscription.as_view()),
-    path("customers/<path:customer_id>/balance", credits.CustomersBalance.as_view()),
-    path("customers/<path:customer_id>/ledger", credits.CustomersLedger.as_view()),
-    path("customers/<path:customer_id>/grants", credits.CustomersGrants.as_view()),
+    path("customers/<path:customer_id>/balance", credits_api.CustomersBalance.as_view()),
+    path("customers/<path:customer_id>/ledger", credits_api.CustomersLedger.as_view()),
+    path("customers/<path:customer_id>/grants", credits_api.CustomersGrants.as_view()),
     path("customers/<path:customer_id>", customers.OneCustomer.as_view()),
     path("requests", requests.Requests.as_view()),
     path("requests/batch", requests.RequestBatch.as_view()),

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",  # its templates, for FORM_RENDERER
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -56,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.metrics.Measure",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -86,6 +88,9 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
+# Widgets are drawn with the project's templates too.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
 # --- PostgreSQL: the only truth, and the queue ---------------------------------------------------
 
 DATABASES: dict[str, dict[str, Any]] = {
@@ -113,7 +118,7 @@ CACHE_SECONDS_UNHEARD = 0.9
 # --- Celery: Redis in production, otherwise a broker in the worker's memory -----------------------
 
 REDIS_URL = env.text("REDIS_URL", "")
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -165,7 +170,7 @@ UNFOLD = {
     "STYLES": ["apps.dashboard.shell.palette", "apps.dashboard.shell.stylesheet"],
     "SCRIPTS": ["apps.dashboard.shell.script"],
     "ACCOUNT": {"navigation": "apps.dashboard.shell.account_links"},
-    "SIDEBAR": {"navigation": "apps.dashboard.shell.navigation", "show_search": True, "command_search": True},
+    "SIDEBAR": {"navigation": "apps.dashboard.shell.navigation"},
     "COLORS": {
         "base": {
             "50": "#fafaf9",
@@ -216,14 +221,18 @@ RATE_LIMIT_PER_MINUTE = env.number("LAVA_RATE_LIMIT_PER_MINUTE", 1000) or None
 USAGE_RATE_LIMIT_PER_MINUTE = env.number("LAVA_USAGE_RATE_LIMIT_PER_MINUTE", 0) or None
 BODY_BYTES_MAX = env.number("LAVA_BODY_BYTES_MAX", 1_048_576, at_least=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_BYTES_MAX
+# Who may fetch /metrics: whoever sends this as a bearer token; without one, everybody who can reach it.
+METRICS_TOKEN = env.text("LAVA_METRICS_TOKEN", "")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.merchants.authentication.SecretKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apps.core.rest.parsing.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.merchants.operations.ApiSchema",
     "EXCEPTION_HANDLER": "apps.core.rest.errors.handle",
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
 }
@@ -232,12 +241,11 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Lava API",
     "VERSION": "1",
     "DESCRIPTION": "Meters, plans, customers, prepaid credits and exact charges.",
+    "SCHEMA_PATH_PREFIX": "/v1/",
+    "SERVERS": [{"url": BASE_URL}],
+    "COMPONENT_SPLIT_PATCH": False,
+    "POSTPROCESSING_HOOKS": ["apps.merchants.examples.add_examples"],
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 
 # --- Words, time, files --------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from apps.merchants.models import Merchant
 from apps.meters.models import Meter
 from apps.plans.models import Plan
 from tests.factories.books import empty_all_tables
+from tests.factories.callers import Api
 from tests.factories.catalogue import make_meter, make_plan
 from tests.factories.people import make_customer, make_merchant
 
@@ -70,3 +71,15 @@ def starter(acme, tokens, at) -> Plan:
 def ada(acme, starter, at) -> Customer:
     """A customer on the starter plan since `at`."""
     return make_customer(acme, plan=starter, name="Ada Lovelace", reference_id="ada", at=at)
+
+
+@pytest.fixture
+def api(acme, at) -> Api:
+    """Acme's application."""
+    return Api(acme, at=at)
+
+
+@pytest.fixture
+def umbrella_api(umbrella, at) -> Api:
+    """The neighbour's application."""
+    return Api(umbrella, at=at)

@@ -44,6 +44,11 @@ def rate(amount: Decimal, currency: str = "USD") -> str:
     return _signed(amount, _at_least_two_places(f"{abs(amount):,f}"), currency)
 
 
+def plain(amount: Decimal) -> str:
+    """An amount as one would type it, and a form shows it: "25.00", "0.0005"."""
+    return _at_least_two_places(f"{amount:f}")
+
+
 def signed(text: str, amount: Decimal) -> str:
     """The same with a plus before what was gained, for columns in which amounts go both ways."""
     return f"+{text}" if amount > 0 else text

@@ -27,6 +27,11 @@ def exact(amount: Decimal, currency: str) -> SafeString:
     return format_html('<span class="figure">{}</span>', display.exact(amount, currency))
 
 
+def balance(amount: Decimal, currency: str) -> SafeString:
+    """What was left after a movement, as many digits as it needs."""
+    return _figure(display.charge(amount, currency), amount, currency)
+
+
 def movement(amount: Decimal, currency: str) -> SafeString:
     """Credits that came (plus, green) or went (minus); every digit on hover."""
     text = display.signed(display.charge(amount, currency), amount)
@@ -34,6 +39,15 @@ def movement(amount: Decimal, currency: str) -> SafeString:
     return format_html(
         '<span class="figure {}" title="{}">{}</span>', tone, display.exact(amount, currency), text
     )
+
+
+def share(part: Decimal) -> SafeString:
+    """A margin as a percentage; a loss in red and in words."""
+    if part < 0:
+        return format_html(
+            '<span class="figure bad">{} <span class="word">at a loss</span></span>', display.percent(part)
+        )
+    return format_html('<span class="figure">{}</span>', display.percent(part))
 
 
 def unknown(word: str = "unknown") -> SafeString:
@@ -83,6 +97,29 @@ def copyable(text: str, *, most: int = 22) -> SafeString:
         text,
         display.truncated(text, most=most),
     )
+
+
+def bar(percent: int) -> SafeString:
+    """How much of something is left, as a bar and a number."""
+    return format_html(
+        '<span class="left"><meter min="0" max="100" value="{0}">{0} %</meter> <span class="figure">{0} %</span></span>',
+        percent,
+    )
+
+
+def code(text: str) -> SafeString:
+    """What a machine reads."""
+    return format_html("<code>{}</code>", text)
+
+
+def by(at: datetime, who: str) -> SafeString:
+    """When, and by whom if it is known."""
+    return format_html('{} <span class="muted">by {}</span>', moment(at), who) if who else moment(at)
+
+
+def link(text: object, address: str) -> SafeString:
+    """A link in a table."""
+    return format_html('<a class="quiet" href="{}">{}</a>', address, text)
 
 
 def pill(word: str, tone: str = "") -> SafeString:

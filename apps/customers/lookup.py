@@ -15,13 +15,28 @@ class CustomerNotFound(LavaError):
     status: ClassVar[int] = 404
 
 
-def find_customer(merchant: Merchant, text: str) -> Customer:
-    """The merchant's customer with this id or `reference_id`. Raises CustomerNotFound, also for deleted ones."""
-    customers = Customer.objects.for_merchant(merchant).filter(deleted_at__isnull=True)
+def find_customer(merchant: Merchant, text: str, *, or_deleted: bool = False) -> Customer:
+    """The merchant's customer with this id or `reference_id`.
+
+    Raises CustomerNotFound, also for those who were deleted unless `or_deleted`; they have no reference any more.
+    """
+    customers = Customer.objects.for_merchant(merchant)
+    if not or_deleted:
+        customers = customers.filter(deleted_at__isnull=True)
     customer: Customer | None = customers.filter(**_by(merchant, text)).first()
     if customer is None:
         raise CustomerNotFound("There is no such customer.")
     return customer
+
+
+def refuse_deleted(customer: Customer) -> None:
+    """Ask again behind the customer's lock, because somebody may have deleted them while we waited for it.
+
+    Raises CustomerNotFound.
+    """
+    present = Customer.objects.for_merchant(customer.merchant).filter(pk=customer.pk, deleted_at__isnull=True)
+    if not present.exists():
+        raise CustomerNotFound("There is no such customer.")
 
 
 def _by(merchant: Merchant, text: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 `run` tells the story of a start: look whether it can work, start PostgreSQL, migrate and seed, start web
 server and worker, wait until they are healthy, say where everything is, and keep it all running.
-`python -m apps.devstack manage COMMAND` runs one manage.py command on the same data, and `seed` the seed.
+`python -m apps.devstack manage COMMAND` runs one manage.py command on the same data, `seed` the seed alone.
 """
 
 import http.client
@@ -52,8 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     match list(arguments):
         case []:
             return run()
-        case ["seed"]:
-            return run_command([sys.executable, "-m", "apps.devstack.migrate_and_seed", str(FOLDER)])
+        case ["seed", *options]:
+            return run_command([sys.executable, "-m", "apps.devstack.migrate_and_seed", str(FOLDER), *options])
         case ["manage", *command]:
             return run_command([sys.executable, str(PROJECT / "manage.py"), *command])
     raise CannotStart("Usage: python -m apps.devstack [seed | manage COMMAND…]; see make help.")

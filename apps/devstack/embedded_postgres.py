@@ -118,7 +118,7 @@ class EmbeddedPostgres:
             door.alone()
             users.together()
             url = self.start()
-            door.together()
+            door.release()
             try:
                 yield url
             finally:
@@ -230,6 +230,7 @@ class EmbeddedPostgres:
                 # Sorts bytewise and knows all of Unicode, the same on every machine, whatever its locales.
                 *("--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
                 *("--locale", "C"),
+                *([] if self._durable else ["--no-sync"]),
             ],
             cwd="/",
             env=ENVIRONMENT,
@@ -308,7 +309,7 @@ class EmbeddedPostgres:
 
 def _make_role(connection: psycopg.Connection, *, password: str) -> None:
     """The role may make databases, because tests make theirs; it may not do anything else."""
-    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APPLICATION_ROLE]).fetchone():
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APPLICATION_ROLE]).fetchone():
         return
     # Only the hash travels: a statement that fails is written to the log.
     role = APPLICATION_ROLE
@@ -319,7 +320,7 @@ def _make_role(connection: psycopg.Connection, *, password: str) -> None:
 
 
 def _make_database(connection: psycopg.Connection) -> None:
-    if connection.execute("SELECT FROM pg_database WHERE datname = %s", [APPLICATION_DATABASE]).fetchone():
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [APPLICATION_DATABASE]).fetchone():
         return
     connection.execute(
         sql.SQL("CREATE DATABASE {} OWNER {}").format(

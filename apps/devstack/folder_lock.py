@@ -29,8 +29,12 @@ class FolderLock:
         """Hold it beside others who do the same; also gives up being alone with it."""
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
+    def release(self) -> None:
+        """Let go for now."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
     def close(self) -> None:
-        """Let go."""
+        """Let go for good."""
         os.close(self._descriptor)
 
 

@@ -1,4 +1,4 @@
-"""`python -m apps.devstack.migrate_and_seed FOLDER`: bring the database up to date, and fill it if empty.
+"""`python -m apps.devstack.migrate_and_seed FOLDER [OPTIONS]`: bring the database up to date, and fill it if empty.
 
 One process for both, because starting Django takes longer than finding that there is nothing to do. Its last
 line is the answer of `seed_demo`: the sandbox merchant's login and secret key as a JSON object.
@@ -7,6 +7,7 @@ line is the answer of `seed_demo`: the sandbox merchant's login and secret key a
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import django
@@ -16,7 +17,7 @@ from django.utils.module_loading import import_string
 from apps.devstack.local_secrets import local_secrets
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, seed_options: Sequence[str]) -> None:
     """Migrate and seed; both change nothing the second time."""
     django.setup()
     call_command("migrate", interactive=False)
@@ -30,8 +31,8 @@ def main(folder: Path) -> None:
         },
     )
     os.environ |= {name: value for name, value in made_up.items() if not os.environ.get(name)}
-    call_command("seed_demo")
+    call_command("seed_demo", *seed_options)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -49,5 +49,6 @@ def server_settings(*, memory: int, durable: bool, has_lz4: bool) -> dict[str, s
 
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-# Test databases are made anew whenever in doubt, so nothing is lost by not waiting for the disk.
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Test databases are made anew whenever in doubt, so nothing is lost by not waiting for the disk. Commits are
+# still handed to the operating system: tests kill the server and expect to find what it acknowledged.
+FORGETFUL = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}

@@ -128,6 +128,12 @@ def end_by_number(pid: int, *, politely: signal.Signals, within_seconds: float) 
         time.sleep(0.01)
 
 
+def command_of(process: subprocess.Popen[bytes]) -> list[str]:
+    """The words we started `process` with; the kernel would not know them yet in its first moment."""
+    assert isinstance(process.args, list)
+    return [str(word) for word in process.args]
+
+
 def how_it_ended(return_code: int) -> str:
     """How a process ended, in words: `exit code 3`, `killed by SIGKILL`."""
     if return_code >= 0:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from apps.devstack.processes import command_line, end_by_number
@@ -15,10 +16,10 @@ class Roll:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def note(self, name: str, pid: int) -> None:
-        """Write down that the part `name` runs as process `pid`."""
-        # The command goes with it: by the next start, the number may be somebody else's.
-        self._write(self._read() | {name: [str(pid), *command_line(pid)]})
+    def note(self, name: str, pid: int, command: Sequence[str]) -> None:
+        """Write down that the part `name` runs `command` as process `pid`."""
+        # By the next start the number may be somebody else's; the command tells.
+        self._write(self._read() | {name: [str(pid), *command]})
 
     def strike(self, name: str) -> None:
         """Write down that the part has ended."""
@@ -28,7 +29,7 @@ class Roll:
         """Stop what is on the roll and still runs; the names of those parts."""
         stopped = []
         for name, (pid, *command) in self._read().items():
-            if command and command_line(int(pid)) == command:
+            if command_line(int(pid)) == command:
                 end_by_number(int(pid), politely=signal.SIGTERM, within_seconds=STOPS_WITHIN_SECONDS)
                 stopped.append(name)
         self._write({})

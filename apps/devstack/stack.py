@@ -39,6 +39,8 @@ def environment(*, database_url: str, port: int) -> dict[str, str]:
         "LAVA_BASE_URL": f"http://{HOST}:{port}",
         "LAVA_PORT": str(port),
         "PYTHONUNBUFFERED": "1",
+        # Nothing is collected into one folder here: static files are served from where they are written.
+        "PYTHONWARNINGS": "ignore:No directory at:UserWarning",
     }
     chosen = {name: value for name, value in os.environ.items() if value}
     return defaults | made_up | chosen | {"DATABASE_URL": database_url}

@@ -2,19 +2,24 @@
 
 import signal
 import socket
+import time
 from types import FrameType
 from typing import Self
 
+# One wish often arrives twice: `make`, `timeout` and the like pass on a signal that we got as well.
+SAME_WISH_SECONDS = 1.0
+
 
 class StopRequests:
-    """Counts Ctrl-C, SIGTERM and SIGHUP inside its `with` block.
+    """Notes Ctrl-C, SIGTERM and SIGHUP inside its `with` block: `asked`, and `insisted` when asked again.
 
     `wakeup` becomes readable on those and on the end of a child, so a loop that selects on it sleeps until
     something happens. The handlers that were there before come back at the end of the block.
     """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.insisted = False
+        self._first_asked: float | None = None
         self.wakeup, self._bell = socket.socketpair()
 
     def __enter__(self) -> Self:
@@ -24,7 +29,7 @@ class StopRequests:
         asking = {signal.SIGINT, signal.SIGTERM}
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # started with nohup
             asking.add(signal.SIGHUP)
-        self._handlers_before = {number: signal.signal(number, self._count) for number in asking}
+        self._handlers_before = {number: signal.signal(number, self._note) for number in asking}
         # Handled by doing nothing, where the default would not even ring the bell.
         self._handlers_before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         return self
@@ -44,5 +49,13 @@ class StopRequests:
         except BlockingIOError:
             return
 
-    def _count(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
+    @property
+    def asked(self) -> bool:
+        """Whether somebody wants us to stop."""
+        return self._first_asked is not None
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._first_asked is None:
+            self._first_asked = now
+        self.insisted = now - self._first_asked > SAME_WISH_SECONDS

@@ -129,11 +129,11 @@ class Supervisor:
         os.set_blocking(read_end, False)
         run = Run(part=part, process=process, output=read_end, started=time.monotonic(), answer=answer)
         self._selector.register(read_end, selectors.EVENT_READ, run)
-        self._roll.note(part.name, process.pid)
+        self._roll.note(part.name, process.pid, processes.command_of(process))
         return run
 
     def _look_after_parts(self) -> None:
-        if self._stop_requests.count:
+        if self._stop_requests.asked:
             raise StopAsked
         self._pass_on_output()
         for run in self._runs:
@@ -163,7 +163,7 @@ class Supervisor:
             run.process.send_signal(run.part.stop_signal)
         while run.process.poll() is None:
             self._pass_on_output()
-            if time.monotonic() > deadline or self._stop_requests.count > 1:
+            if time.monotonic() > deadline or self._stop_requests.insisted:
                 say(f"{run.part.name} does not stop; killing it.")
                 run.process.kill()
                 run.process.wait()

@@ -6,11 +6,13 @@ never leaves it. Here beat is a thread, so that it works with and without Redis.
 
 import sys
 import threading
+import warnings
 from typing import Any
 
 from celery import bootsteps
 from celery.app.utils import find_app
 from celery.beat import Service
+from celery.exceptions import SecurityWarning
 
 
 class BeatThread(bootsteps.StartStopStep):
@@ -20,8 +22,8 @@ class BeatThread(bootsteps.StartStopStep):
 
     def start(self, worker: Any) -> None:
         """Begin to send, as the worker starts."""
-        # It sleeps a second at most, so that it soon notices that it should stop.
-        self.beat = Service(worker.app, max_interval=1, schedule_filename=self.schedule_file)
+        # It sleeps this many seconds at most, so that it soon notices that it should stop.
+        self.beat = Service(worker.app, max_interval=0.2, schedule_filename=self.schedule_file)
         threading.Thread(target=self.beat.start, name="beat", daemon=True).start()
 
     def stop(self, worker: Any) -> None:
@@ -34,8 +36,10 @@ def main(schedule_file: str) -> None:
     app = find_app("lava")
     BeatThread.schedule_file = schedule_file
     app.steps["worker"].add(BeatThread)
+    # On this machine everything may run as root: PostgreSQL, which must not, takes care of itself.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     # Threads: tasks wait for PostgreSQL most of the time, and processes would each need Django's memory.
-    app.worker_main(["worker", "--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle"])
+    app.worker_main(["--quiet", "worker", "--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle"])
 
 
 if __name__ == "__main__":

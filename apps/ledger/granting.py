@@ -6,11 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from django.db import IntegrityError, transaction
+import psycopg
+from django.db import transaction
 
 from apps.core.errors import LavaError
 from apps.core.money import ZERO, round_charge
 from apps.core.pg import plain_pipe
+from apps.customers.lookup import refuse_deleted
 from apps.customers.models import Customer
 from apps.ledger.accounts import NewGrant
 from apps.ledger.kinds import Kind, Origin, Pool
@@ -56,7 +58,8 @@ def give_credits(
     """Give promotional credits, exactly once per `key`; they pay a deficit first.
 
     Asking again with the same key returns the first grant and gives nothing. Raises AmountNotPositive,
-    ReasonMissing, ExpiresInThePast, and GrantKeyReused when the key gave something else before.
+    ReasonMissing, ExpiresInThePast, GrantKeyReused when the key gave something else before, and
+    CustomerNotFound when they were deleted meanwhile.
     """
     if amount <= 0:
         raise AmountNotPositive("The amount must be more than zero.")
@@ -74,7 +77,8 @@ def adjust_credits(
     """Correct a balance by hand, up (`amount` > 0) or down, exactly once per `key`.
 
     Down takes the lots in burndown order and goes below zero when they do not suffice. Raises ReasonMissing,
-    AmountNotPositive for zero, and GrantKeyReused when the key moved something else before.
+    AmountNotPositive for zero, GrantKeyReused when the key moved something else before, and
+    CustomerNotFound when they were deleted meanwhile.
     """
     amount, reason = round_charge(amount), _required(reason)
     if amount > 0:
@@ -97,13 +101,14 @@ def _give(customer: Customer, given: NewGrant, at: datetime) -> Grant:
         with transaction.atomic():
             pipe = plain_pipe()
             account = open_account(pipe, customer.merchant_id, customer.pk, at=at)
+            refuse_deleted(customer)
             first: Grant | None = grants.filter(idempotency_key=given.key).first()
             if first is None:
                 grant_id = account.grant(given, at=at)
                 write(pipe, [account])
                 made: Grant = grants.get(pk=grant_id)
                 return made
-    except IntegrityError as clash:
+    except psycopg.errors.UniqueViolation as clash:
         # Another customer of this merchant is given credits under the same key at this moment.
         raise GrantKeyReused(f"The key {given.key!r} is used for another grant.") from clash
     if (first.customer_id, first.amount) != (customer.pk, given.amount):
@@ -112,15 +117,25 @@ def _give(customer: Customer, given: NewGrant, at: datetime) -> Grant:
 
 
 def _take(customer: Customer, amount: Decimal, at: datetime, key: str, actor: str, reason: str) -> None:
-    with transaction.atomic():
-        pipe = plain_pipe()
-        account = open_account(pipe, customer.merchant_id, customer.pk, at=at)
-        earlier = LedgerEntry.objects.for_merchant(customer.merchant).filter(
-            idempotency_key__startswith=f"{key}/"
-        )
-        taken = -sum((entry.amount for entry in earlier if entry.customer_id == customer.pk), ZERO)
-        if taken and taken != amount:
-            raise GrantKeyReused(f"The key {key!r} has taken {taken} before.")
-        if not taken:
-            account.take(amount=amount, kind=Kind.ADJUSTMENT, key=key, at=at, actor=actor, reason=reason)
-            write(pipe, [account])
+    try:
+        with transaction.atomic():
+            pipe = plain_pipe()
+            account = open_account(pipe, customer.merchant_id, customer.pk, at=at)
+            refuse_deleted(customer)
+            taken = _taken_before(customer, key)
+            if not taken:
+                account.take(amount=amount, kind=Kind.ADJUSTMENT, key=key, at=at, actor=actor, reason=reason)
+                write(pipe, [account])
+    except psycopg.errors.UniqueViolation as clash:
+        raise GrantKeyReused(f"The key {key!r} is used for another adjustment.") from clash
+    if taken and taken != amount:
+        raise GrantKeyReused(f"The key {key!r} has taken {taken} before.")
+
+
+def _taken_before(customer: Customer, key: str) -> Decimal:
+    """What an adjustment with this key took: one entry per lot, `key/0`, `key/1` and so on."""
+    entries = LedgerEntry.objects.for_merchant(customer.merchant).filter(
+        customer=customer, idempotency_key__startswith=f"{key}/"
+    )
+    lines = [entry for entry in entries if entry.idempotency_key.removeprefix(f"{key}/").isdecimal()]
+    return -sum((entry.amount for entry in lines), ZERO)

@@ -137,9 +137,10 @@ class IdempotencyRecord(TenantRow):
 
 
 class RateWindow(TenantRow):
-    """How often a key was used in one minute."""
+    """How often a key was used for one kind of call in one minute."""
 
-    pk = models.CompositePrimaryKey("merchant_id", "secret_key_id", "starts_at")
+    pk = models.CompositePrimaryKey("merchant_id", "secret_key_id", "lane", "starts_at")
     secret_key_id = models.UUIDField()
+    lane = models.CharField(max_length=16)
     starts_at = models.DateTimeField()
     count = models.IntegerField(default=0)

@@ -8,7 +8,7 @@ spread over machines by merchant. Django keeps seeing the plain `id`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -44,8 +44,7 @@ class TenantQuerySet(models.QuerySet[M]):
 class TenantManager(models.Manager[M]):
     """Refuses to answer until it is told whose rows: start from `.for_merchant(merchant)`."""
 
-    _queryset_class = TenantQuerySet
-    use_in_migrations = False
+    _queryset_class: type[TenantQuerySet[Any]] = TenantQuerySet
 
     def get_queryset(self) -> TenantQuerySet[M]:
         raise UnscopedQuery(
@@ -59,7 +58,8 @@ class TenantManager(models.Manager[M]):
 
     def create(self, **values: Any) -> M:
         """Insert one row; it names its merchant itself."""
-        return self._queryset_class(self.model, using=self._db).create(**values)
+        row: M = self._queryset_class(self.model, using=self._db).create(**values)
+        return row
 
 
 class TenantForeignKey(models.ForeignKey[Any, Any]):
@@ -92,8 +92,8 @@ class TenantForeignKey(models.ForeignKey[Any, Any]):
         """A join compares the whole key, so it can use the index on it."""
         if alias is None or related_alias is None:
             return None
-        theirs = self.remote_field.model._meta.get_field("merchant")
-        ours = self.model._meta.get_field("merchant")
+        theirs = cast("models.Field[Any, Any]", self.remote_field.model._meta.get_field("merchant"))
+        ours = cast("models.Field[Any, Any]", self.model._meta.get_field("merchant"))
         return Exact(theirs.get_col(alias), ours.get_col(related_alias))
 
 
@@ -173,7 +173,7 @@ class KeyByTenant(Operation):
     def _key(self, model: type[models.Model]) -> str:
         table = model._meta.db_table
         if len(model._meta.pk_fields) > 1:
-            return f'COMMENT ON TABLE "{table}" IS \'keyed by its merchant\''
+            return f"COMMENT ON TABLE \"{table}\" IS 'keyed by its merchant'"
         return f'ALTER TABLE "{table}" DROP CONSTRAINT "{table}_pkey", ADD PRIMARY KEY (merchant_id, id)'
 
     def _references(self, model: type[models.Model]) -> Iterator[str]:

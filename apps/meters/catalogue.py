@@ -132,10 +132,12 @@ def delete_meter(*, meter: Meter, at: datetime) -> None:
     meter.save(update_fields=["deleted_at"])
 
 
-def find_meter(merchant: Merchant, text: str) -> Meter:
-    """The merchant's meter with this id. Raises MeterNotFound, also for deleted ones."""
+def find_meter(merchant: Merchant, text: str, *, or_deleted: bool = False) -> Meter:
+    """The merchant's meter with this id. Raises MeterNotFound, also for deleted ones unless `or_deleted`."""
     meter_id = parse_public_id(Meter.public_prefix, merchant.mode, text)
-    meters = Meter.objects.for_merchant(merchant).filter(deleted_at__isnull=True)
+    meters = Meter.objects.for_merchant(merchant)
+    if not or_deleted:
+        meters = meters.filter(deleted_at__isnull=True)
     meter: Meter | None = meters.filter(pk=meter_id).first() if meter_id else None
     if meter is None:
         raise MeterNotFound("There is no such meter.")
@@ -146,7 +148,7 @@ def find_meters(merchant: Merchant, texts: Iterable[str]) -> list[Meter]:
     """The merchant's meters with these ids, each once. Raises MeterNotFound, naming the first that is not there."""
     wanted = {text: parse_public_id(Meter.public_prefix, merchant.mode, text) for text in texts}
     meters = Meter.objects.for_merchant(merchant).filter(deleted_at__isnull=True)
-    found = {meter.pk: meter for meter in meters.filter(pk__in=[id for id in wanted.values() if id])}
+    found = {str(meter.pk): meter for meter in meters.filter(pk__in=[id for id in wanted.values() if id])}
     for text, meter_id in wanted.items():
         if meter_id not in found:
             raise MeterNotFound(f"There is no meter {text[:64]!r}.")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,11 +24,19 @@ from apps.core.rest.serializers import (
 from apps.core.unchanged import UNCHANGED
 from apps.merchants.endpoints import Endpoint, idempotent
 from apps.merchants.models import Merchant
+from apps.merchants.operations import operation, page_of
 from apps.merchants.tenancy import TenantQuerySet
-from apps.meters.catalogue import find_meters
+from apps.meters.catalogue import MeterNotFound, find_meters
 from apps.plans.catalogue import (
+    AmountNotWholeCents,
+    AmountOutOfRange,
     BundleChange,
+    BundleIndexInvalid,
+    BundleNotFound,
+    FreePlanStays,
     NewBundle,
+    PlanNotFound,
+    TooManyBundles,
     change_plan,
     create_plan,
     delete_plan,
@@ -57,7 +64,7 @@ class BundleChangeInput(Input):
     cost = AmountField(required=False)
     credit_amount = AmountField(required=False)
 
-    def validate(self, bundle: dict[str, Any]) -> BundleChange | NewBundle:  # type: ignore[override]
+    def validate(self, bundle: dict[str, Any]) -> BundleChange | NewBundle:
         """Say which of the two it is."""
         values = {name: bundle.get(name) for name in ("name", "cost", "credit_amount")}
         if "credit_bundle_id" in bundle:
@@ -67,7 +74,7 @@ class BundleChangeInput(Input):
         missing = [name for name, value in values.items() if value is None]
         if missing:
             raise serializers.ValidationError({name: ["A new bundle needs this."] for name in missing})
-        return NewBundle(**values)
+        return NewBundle(bundle["name"], bundle["cost"], bundle["credit_amount"])
 
 
 class PlanTerms(Input):
@@ -77,9 +84,7 @@ class PlanTerms(Input):
     rollover_type = serializers.ChoiceField(
         choices=ROLLOVERS, required=False, help_text="What becomes of unused cycle credits: `none`, they expire."
     )
-    rollover_cap = AmountField(
-        required=False, allow_null=True, help_text="The most that rolls over; null is no limit."
-    )
+    rollover_cap = AmountField(required=False, allow_null=True, help_text="The most that rolls over; null is no limit.")
     bundle_rollover_type = serializers.ChoiceField(
         choices=ROLLOVERS, required=False, help_text="The same for credits from bundles; `full` unless given."
     )
@@ -166,20 +171,28 @@ def present_plans(merchant: Merchant, plans: Iterable[Plan]) -> list[dict[str, A
 
 
 class Plans(Endpoint):
-    @extend_schema(
-        operation_id="listPlans", summary="List plans", parameters=[PageQuery], responses=PlanOutput(many=True)
-    )
+    @operation("listPlans", "List plans", asks=PageQuery, answers=page_of(PlanOutput))
     def get(self, request: Request) -> Response:
         query = self.query(PageQuery)
         page = self.page(Plan.objects.for_merchant(self.merchant).filter(deleted_at__isnull=True), query)
         return Response(page.body(present_plans(self.merchant, page.rows)))
 
-    @extend_schema(
-        operation_id="createPlan",
-        summary="Create a plan",
+    @operation(
+        "createPlan",
+        "Create a plan",
         description="`period_amount` and `billing_interval` cannot change later: subscribers agreed to them.",
-        request=PlanInput,
-        responses={201: PlanOutput},
+        takes=PlanInput,
+        example={
+            "name": "Team",
+            "period_amount": "0",
+            "billing_interval": "month",
+            "included_credit": "10",
+            "meter_ids": ["prd_test_01KJN4Q8E3T6Y9B2D5G8K1N4RV"],
+            "credit_bundles": [{"name": "Refill", "cost": "20.00", "credit_amount": "25"}],
+            "default_auto_top_up_bundle_index": 0,
+        },
+        refusals=[AmountNotWholeCents, AmountOutOfRange, TooManyBundles, BundleIndexInvalid, MeterNotFound],
+        answers={201: PlanOutput},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -191,17 +204,25 @@ class Plans(Endpoint):
 
 
 class OnePlan(Endpoint):
-    @extend_schema(operation_id="retrievePlan", summary="Retrieve a plan", responses=PlanOutput)
+    @operation("retrievePlan", "Retrieve a plan", refusals=[PlanNotFound], answers=PlanOutput)
     def get(self, request: Request, plan_id: str) -> Response:
         [data] = present_plans(self.merchant, [find_plan(self.merchant, plan_id)])
         return Response(data)
 
-    @extend_schema(
-        operation_id="updatePlan",
-        summary="Change a plan",
+    @operation(
+        "updatePlan",
+        "Change a plan",
         description="What is not given stays. `meter_ids` replaces the linked meters.",
-        request=PlanChange,
-        responses=PlanOutput,
+        takes=PlanChange,
+        example={
+            "included_credit": "12",
+            "credit_bundles": [
+                {"credit_bundle_id": "cb_test_01KJN4R7C9HXT2M4P6W8Y0A1BD", "is_deleted": True},
+                {"name": "Big refill", "cost": "50.00", "credit_amount": "70"},
+            ],
+        },
+        refusals=[AmountNotWholeCents, AmountOutOfRange, TooManyBundles, PlanNotFound, BundleNotFound, MeterNotFound],
+        answers=PlanOutput,
     )
     def patch(self, request: Request, plan_id: str) -> Response:
         plan = find_plan(self.merchant, plan_id)
@@ -220,11 +241,12 @@ class OnePlan(Endpoint):
         [data] = present_plans(self.merchant, [plan])
         return Response(data)
 
-    @extend_schema(
-        operation_id="deletePlan",
-        summary="Delete a plan",
+    @operation(
+        "deletePlan",
+        "Delete a plan",
         description="The plan and its credit bundles are offered no more; who is on it stays on it.",
-        responses=DeletedOutput,
+        refusals=[PlanNotFound, FreePlanStays],
+        answers=DeletedOutput,
     )
     def delete(self, request: Request, plan_id: str) -> Response:
         plan = find_plan(self.merchant, plan_id)
@@ -233,11 +255,12 @@ class OnePlan(Endpoint):
 
 
 class CreditBundles(Endpoint):
-    @extend_schema(
-        operation_id="listCreditBundles",
-        summary="List credit bundles",
-        parameters=[BundleQuery],
-        responses=BundleOutput(many=True),
+    @operation(
+        "listCreditBundles",
+        "List credit bundles",
+        asks=BundleQuery,
+        refusals=[PlanNotFound],
+        answers=page_of(BundleOutput),
     )
     def get(self, request: Request) -> Response:
         query = self.query(BundleQuery)
@@ -249,9 +272,7 @@ class CreditBundles(Endpoint):
 
 
 class OneCreditBundle(Endpoint):
-    @extend_schema(
-        operation_id="retrieveCreditBundle", summary="Retrieve a credit bundle", responses=BundleOutput
-    )
+    @operation("retrieveCreditBundle", "Retrieve a credit bundle", refusals=[BundleNotFound], answers=BundleOutput)
     def get(self, request: Request, credit_bundle_id: str) -> Response:
         bundle = find_bundle(self.merchant, credit_bundle_id)
         return Response(BundleOutput(bundle).data)

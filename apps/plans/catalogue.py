@@ -142,9 +142,9 @@ def change_plan(
     name: str | None = None,
     included_credit: Decimal | None = None,
     rollover_type: RolloverType | None = None,
-    rollover_cap: Decimal | None | UnchangedType = UNCHANGED,
+    rollover_cap: Decimal | UnchangedType | None = UNCHANGED,
     bundle_rollover_type: RolloverType | None = None,
-    default_auto_top_up_bundle_id: str | None | UnchangedType = UNCHANGED,
+    default_auto_top_up_bundle_id: str | UnchangedType | None = UNCHANGED,
     meters: Sequence[Meter] | None = None,
     bundle_changes: Sequence[BundleChange] = (),
     new_bundles: Sequence[NewBundle] = (),
@@ -153,7 +153,8 @@ def change_plan(
     """Change a plan from the next cycle on; what is None stays, and bundles that are not mentioned stay.
 
     Price and interval never change: subscribers agreed to them. `meters`, when given, replaces the linked
-    meters. A removed bundle stops being the default for auto top-ups. Raises PlanNotFound, BundleNotFound and what `create_plan` raises.
+    meters. A removed bundle stops being the default for auto top-ups. Raises PlanNotFound, BundleNotFound
+    and what `create_plan` raises.
     """
     plan = _lock(plan)
     _validate_credits(
@@ -252,7 +253,9 @@ def _lock(plan: Plan) -> Plan:
 
 
 def _bundles_of(plan: Plan) -> TenantQuerySet[CreditBundle]:
-    bundles: TenantQuerySet[CreditBundle] = CreditBundle.objects.for_merchant(plan.merchant).filter(plan=plan, deleted_at__isnull=True)
+    bundles: TenantQuerySet[CreditBundle] = CreditBundle.objects.for_merchant(plan.merchant).filter(
+        plan=plan, deleted_at__isnull=True
+    )
     return bundles
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -10,8 +10,9 @@ from uuid import UUID
 import msgspec
 
 from apps.core.errors import LavaError
-from apps.core.public_ids import CUSTOMER
-from apps.ledger.audit import Books, Finding, invariant
+from apps.core.money import ZERO
+from apps.core.public_ids import CUSTOMER, CYCLE, METER
+from apps.ledger.audit import Books, Finding, invariant, plain
 from apps.ledger.invariants import A5
 from apps.ledger.models import LedgerEntry
 from apps.ledger.references import refers_to
@@ -63,7 +64,8 @@ def charges_are_sums_of_entries(books: Books) -> Iterator[Finding]:
     for row in books.rows(_WRONG_CHARGES):
         if row.request_id is None:
             subject = f"{_customer(books, row)}, entry {row.first_seq}"
-            yield Finding(row.merchant_id, subject, f"{row.drawn:f} of usage belongs to no request of theirs ({row.id})")
+            message = f"it takes {plain(row.drawn)} for request {row.id}, which is none of theirs"
+            yield Finding(row.merchant_id, subject, message)
             continue
         for message in _charge_problems(row):
             yield Finding(row.merchant_id, f"request {row.request_id!r}", message)
@@ -71,15 +73,15 @@ def charges_are_sums_of_entries(books: Books) -> Iterator[Finding]:
 
 def _charge_problems(row: Any) -> Iterator[str]:
     if row.charge != row.drawn:
-        yield f"it is charged {row.charge:f}, but its usage entries sum to {row.drawn:f}"
+        yield f"it is charged {plain(row.charge)}, but its usage entries sum to {plain(row.drawn)}"
     if row.entry_count != row.entries:
-        yield f"it names {row.entry_count} entries, but there are {row.entries}"
+        yield f"its number of entries is {row.entry_count}, but there are {row.entries}"
     elif row.entries and (row.first_seq, row.last_seq) != _numbers(row):
         yield f"it names entries {_numbers(row)[0]} to {_numbers(row)[1]}, but has {row.first_seq} to {row.last_seq}"
     if row.entries and (row.balance_before, row.balance_after) != (row.entries_before, row.entries_after):
         yield (
-            f"it says the balance went from {row.balance_before:f} to {row.balance_after:f}, "
-            f"its entries from {row.entries_before:f} to {row.entries_after:f}"
+            f"it says the balance went from {plain(row.balance_before)} to {plain(row.balance_after)}, "
+            f"its entries from {plain(row.entries_before)} to {plain(row.entries_after)}"
         )
 
 
@@ -107,8 +109,8 @@ def free_requests_move_nothing(books: Books) -> Iterator[Finding]:
     """A request without entries left the balance as it was."""
     for row in books.rows(_WRONG_FREE_REQUESTS):
         message = (
-            f"it has no entries and says the balance went from {row.balance_before:f} to {row.balance_after:f}, "
-            f"when it was {row.entry_balance:f}"
+            f"it has no entries, but says the balance went from {plain(row.balance_before)} to "
+            f"{plain(row.balance_after)} when it was {plain(row.entry_balance)}"
         )
         yield Finding(row.merchant_id, f"request {row.request_id!r}", message)
 
@@ -135,8 +137,8 @@ _WRONG_VOIDS: Final = """
 def voids_give_the_charge_back(books: Books) -> Iterator[Finding]:
     """The reversals of a voided request sum to its charge; no other request has any."""
     for row in books.rows(_WRONG_VOIDS):
-        state = "is not voided" if row.voided_at is None else f"is voided and was charged {row.charge:f}"
-        message = f"it {state}, but the reversals of its entries sum to {row.returned:f}"
+        state = "is not voided" if row.voided_at is None else f"is voided and was charged {plain(row.charge)}"
+        message = f"it {state}, but the reversals of its entries sum to {plain(row.returned)}"
         yield Finding(row.merchant_id, f"request {row.request_id!r}", message)
 
 
@@ -156,16 +158,16 @@ _CHARGED_THOUGH_RELEASED: Final = """
 def released_holds_carry_no_charge(books: Books) -> Iterator[Finding]:
     """A hold whose request was charged while it was open is settled, not released as if nothing had been used."""
     for row in books.rows(_CHARGED_THOUGH_RELEASED):
-        message = f"its {row.amount:f} were released, though the request was charged {row.charge:f} before"
+        message = f"its {plain(row.amount)} went free unused, though the request was charged {plain(row.charge)} before"
         yield Finding(row.merchant_id, f"hold for request {row.request_id!r}", message)
 
 
 # --- A6: receipts --------------------------------------------------------------------------------
 
 _RECEIPTS: Final = """
-    SELECT merchant_id, request_id, rate_id, input_tokens, output_tokens, input_characters, output_characters,
+    SELECT merchant_id, id, request_id, rate_id, input_tokens, output_tokens, input_characters, output_characters,
         input_seconds, output_seconds, cost, charge, used_before, quantity, breakdown::text AS breakdown
-    FROM requests_meteredrequest WHERE {scope}
+    FROM requests_meteredrequest {page}
 """
 
 
@@ -184,23 +186,26 @@ _breakdown = msgspec.json.Decoder(list[_StoredLine])
 @A6.proved_by(MeteredRequest)
 def charges_can_be_computed_again(books: Books) -> Iterator[Finding]:
     """The stored rate, usage and tier position give the stored charge, quantity and breakdown."""
-    prices = _prices()
-    for row in books.stream(_RECEIPTS):
-        problem = _receipt_problem(row, prices)
+    prices = _Prices()
+    for row in books.pages(_RECEIPTS):
+        problem = _receipt_problem(row, prices[row.merchant_id, row.rate_id])
         if problem is not None:
             yield Finding(row.merchant_id, f"request {row.request_id!r}", problem)
 
 
-def _prices() -> Mapping[tuple[UUID, UUID], Price]:
-    """Every version of every meter's price, by (merchant id, rate id)."""
-    rates = Rate.across_merchants.select_related("meter")
-    return {(rate.merchant_id, rate.pk): rate.price(rate.meter) for rate in rates.iterator()}
+class _Prices(dict[tuple[UUID, UUID], Price | None]):
+    """Versions of meters' prices by (merchant id, rate id), each looked up once; None is not there."""
+
+    def __missing__(self, key: tuple[UUID, UUID]) -> Price | None:
+        rates = Rate.across_merchants.select_related("meter")
+        rate = rates.filter(merchant_id=key[0], pk=key[1]).first()
+        self[key] = price = None if rate is None else rate.price(rate.meter)
+        return price
 
 
-def _receipt_problem(row: Any, prices: Mapping[tuple[UUID, UUID], Price]) -> str | None:
-    price = prices.get((row.merchant_id, row.rate_id))
+def _receipt_problem(row: Any, price: Price | None) -> str | None:
     if price is None:
-        return f"its rate {row.rate_id} is not there, so its charge of {row.charge:f} cannot be computed again"
+        return f"its rate {row.rate_id} is not there, so its charge of {plain(row.charge)} cannot be computed again"
     usage = Usage(
         row.input_tokens,
         row.output_tokens,
@@ -213,18 +218,18 @@ def _receipt_problem(row: Any, prices: Mapping[tuple[UUID, UUID], Price]) -> str
         priced = price_request(price, usage=usage, cost=row.cost, used_before=row.used_before)
         lines = _breakdown.decode(row.breakdown)
     except (LavaError, msgspec.DecodeError) as problem:
-        return f"its charge of {row.charge:f} cannot be computed again: {problem}"
+        return f"its charge of {plain(row.charge)} cannot be computed again: {problem}"
     return _receipt_difference(row, priced, lines)
 
 
 def _receipt_difference(row: Any, priced: Priced, lines: list[_StoredLine]) -> str | None:
     if row.charge != priced.amount:
-        return f"it is charged {row.charge:f}, but its rate and usage give {priced.amount:f}"
+        return f"it is charged {plain(row.charge)}, but its rate and usage give {plain(priced.amount)}"
     if row.quantity != priced.quantity:
-        return f"it counts {row.quantity:f}, but its usage gives {priced.quantity:f}"
-    total = sum([line.amount for line in lines])
+        return f"it counts {plain(row.quantity)}, but its usage gives {plain(priced.quantity)}"
+    total = sum([line.amount for line in lines], ZERO)
     if total != row.charge:
-        return f"its breakdown adds up to {total:f}, but it is charged {row.charge:f}"
+        return f"its breakdown adds up to {plain(total)}, but it is charged {plain(row.charge)}"
     stored = [(line.start, line.rate, line.quantity, line.amount) for line in lines]
     computed = [(line.start, line.rate, line.quantity, line.amount) for line in priced.lines]
     if stored != computed:
@@ -232,8 +237,12 @@ def _receipt_difference(row: Any, priced: Priced, lines: list[_StoredLine]) -> s
     return None
 
 
-def _spelled(lines: list[tuple[Decimal, ...]]) -> str:
-    return "; ".join(f"{quantity:f} at {rate:f} from {start:f} = {amount:f}" for start, rate, quantity, amount in lines)
+def _spelled(lines: Sequence[tuple[Decimal, Decimal, Decimal, Decimal]]) -> str:
+    """`400000 at 5 from 0 makes 2`, line by line."""
+    return "; ".join(
+        f"{plain(quantity)} at {plain(rate)} from {plain(start)} makes {plain(amount)}"
+        for start, rate, quantity, amount in lines
+    )
 
 
 # Each request begins where the one before it left the counter. A void takes its quantity out again, so the
@@ -257,7 +266,7 @@ _WRONG_POSITIONS: Final = """
 def tiers_are_counted_from_where_the_cycle_stood(books: Books) -> Iterator[Finding]:
     """The requests of a cycle on a meter take up its tiers one after another, none twice and none left out."""
     for row in books.rows(_WRONG_POSITIONS):
-        message = f"it is priced as if {row.used_before:f} had been used before, but {row.expected:f} had"
+        message = f"it is priced as if {plain(row.used_before)} had been used before, but {plain(row.expected)} had"
         yield Finding(row.merchant_id, f"request {row.request_id!r}", message)
 
 
@@ -275,7 +284,8 @@ _SUMS: Final = {
 
 _WRONG_ROLLUPS: Final = f"""
     SELECT merchant_id, customer_id, hour_at, meter_id, provider, model,
-        {", ".join(f"coalesce(stored.{name}, 0) AS {name}, coalesce(summed.{name}, 0) AS {name}_summed" for name in _SUMS)}
+        {", ".join(f"coalesce(stored.{name}, 0) AS {name}" for name in _SUMS)},
+        {", ".join(f"coalesce(summed.{name}, 0) AS {name}_summed" for name in _SUMS)}
     FROM (
         SELECT merchant_id, customer_id, date_trunc('hour', created_at, 'UTC') AS hour_at, meter_id, provider, model,
             {", ".join(f"{total} AS {name}" for name, total in _SUMS.items())}
@@ -290,15 +300,16 @@ _WRONG_ROLLUPS: Final = f"""
 
 @A12.proved_by(MeteredRequest, HourlyRollup)
 def rollups_are_sums(books: Books) -> Iterator[Finding]:
-    """Every column of an hour's rollup is the sum of that hour's requests, voided ones left out."""
+    """Every column of an hour's rollup is the sum over that hour's requests, voided ones left out."""
     for row in books.rows(_WRONG_ROLLUPS):
         wrong = [
-            f"{name} is {getattr(row, name)}, but {getattr(row, f'{name}_summed')} in its requests"
+            f"{name} {plain(getattr(row, name))} instead of {plain(getattr(row, f'{name}_summed'))}"
             for name in _SUMS
             if getattr(row, name) != getattr(row, f"{name}_summed")
         ]
-        subject = f"{_customer(books, row)}, hour {row.hour_at:%Y-%m-%d %H}, meter {row.meter_id}"
-        yield Finding(row.merchant_id, f"{subject}, {row.provider or 'no provider'}/{row.model}", "; ".join(wrong))
+        hour = f"hour {row.hour_at:%Y-%m-%d %H}, {row.provider or 'no provider'}, {row.model or 'no model'}"
+        subject = f"{_customer(books, row)}, {_meter(books, row)}, {hour}"
+        yield Finding(row.merchant_id, subject, ", ".join(wrong))
 
 
 _WRONG_COUNTERS: Final = """
@@ -319,10 +330,15 @@ _WRONG_COUNTERS: Final = """
 def counters_are_sums(books: Books) -> Iterator[Finding]:
     """A cycle's tier counter is the quantity of its requests, voided ones left out."""
     for row in books.rows(_WRONG_COUNTERS):
-        subject = f"{_customer(books, row)}, meter {row.meter_id}, cycle {row.cycle_id}"
-        message = f"the counter stands at {row.quantity:f}, but its requests sum to {row.summed:f}"
+        cycle = f"cycle {books.public_id(CYCLE, row.merchant_id, row.cycle_id)}"
+        subject = f"{_customer(books, row)}, {_meter(books, row)}, {cycle}"
+        message = f"the counter stands at {plain(row.quantity)}, but its requests sum to {plain(row.summed)}"
         yield Finding(row.merchant_id, subject, message)
 
 
 def _customer(books: Books, row: Any) -> str:
     return f"customer {books.public_id(CUSTOMER, row.merchant_id, row.customer_id)}"
+
+
+def _meter(books: Books, row: Any) -> str:
+    return f"meter {books.public_id(METER, row.merchant_id, row.meter_id)}"

@@ -57,7 +57,7 @@ def request_json(record: RequestRecord | MeteredRequest, *, mode: str) -> dict[s
         "charge": {
             "amount": format_amount(record.charge),
             "rate_type": record.rate_type,
-            "breakdown": [_line_json(line, record.tier_type) for line in record.breakdown],
+            "breakdown": [line_json(line, record.tier_type) for line in record.breakdown],
         },
         "metadata": record.metadata,
         "timestamp": record.created_at,
@@ -71,7 +71,7 @@ def refusal_json(refusal: LavaError) -> dict[str, Any]:
     return {"error": {"message": str(refusal), "code": refusal.code, "status": refusal.status}}
 
 
-def _line_json(line: dict[str, str], tier_type: str) -> dict[str, Any]:
+def line_json(line: dict[str, str], tier_type: str) -> dict[str, Any]:
     counted: dict[str, int | Decimal] = {"tokens": 0, "characters": 0, "seconds": 0}
     counted[_COUNTED_AS[tier_type]] = number(Decimal(line["quantity"]))
     return {

@@ -17,6 +17,8 @@ from msgspec import Meta, Raw, Struct
 
 from apps.core.errors import LavaError
 from apps.core.money import AMOUNT_MAX, round_charge
+from apps.core.rest.errors import InvalidRequest
+from apps.core.rest.parsing import InvalidJSON
 from apps.merchants.models import Merchant
 from apps.meters.rules.usage import COUNT_MAX, SECONDS_PLACES, Usage, validate_usage
 from apps.providers.costs import cost_of
@@ -29,12 +31,6 @@ METADATA_PAIRS_MAX: Final = 100
 TEXT_MAX: Final = 255
 
 _METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
-
-
-class InvalidRequest(LavaError):
-    """The body is not what this route takes; the message says where."""
-
-    code: ClassVar[str] = "invalid_request"
 
 
 class MetadataInvalid(LavaError):
@@ -75,7 +71,7 @@ class Body(Struct, forbid_unknown_fields=True, kw_only=True):
     provider: Annotated[str, Meta(max_length=64)] | None = None
     model: Annotated[str, Meta(max_length=TEXT_MAX)] | None = None
     cost: Decimal | None = None
-    response: Raw | None = None
+    response: Raw = Raw()  # as it was sent; empty when it was not
 
 
 class EstimateBody(Body, forbid_unknown_fields=True, kw_only=True):
@@ -96,11 +92,12 @@ _ABSENT: Final = Usage()
 _report = msgspec.json.Decoder(Body)
 _estimate = msgspec.json.Decoder(EstimateBody)
 _batch = msgspec.json.Decoder(_Batch)
+_NO_RESPONSE: Final = (b"", b"null")
 _response = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def parse_report(body: bytes | Raw, merchant: Merchant, *, at: datetime) -> Report:
-    """One report. Raises InvalidRequest, UsageInvalid, MetadataInvalid and ResponseUnreadable."""
+    """One report. Raises InvalidJSON, InvalidRequest, UsageInvalid, MetadataInvalid and ResponseUnreadable."""
     return _to_report(_decoded(_report, body), merchant, at)
 
 
@@ -110,7 +107,10 @@ def parse_estimate(body: bytes, merchant: Merchant, *, at: datetime) -> Report:
 
 
 def parse_batch(body: bytes, merchant: Merchant, *, at: datetime) -> list[Report | LavaError]:
-    """`{"requests": […]}`: each report, or why it is none. Raises InvalidRequest and TooManyItems for the whole."""
+    """`{"requests": […]}`: each report, or why it is none.
+
+    Raises InvalidJSON, InvalidRequest and TooManyItems for the whole.
+    """
     items = _decoded(_batch, body).requests
     if not 1 <= len(items) <= BATCH_MAX:
         raise TooManyItems(f"A batch holds 1 to {BATCH_MAX:,} requests, not {len(items):,}.")
@@ -127,8 +127,10 @@ def _report_or_refusal(item: Raw, merchant: Merchant, at: datetime) -> Report | 
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes | Raw) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+    except msgspec.ValidationError as wrong:
         raise InvalidRequest(_explained(str(wrong))) from wrong
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise InvalidJSON(f"The body is not JSON: {wrong}.") from wrong
 
 
 def _explained(problem: str) -> str:
@@ -147,7 +149,7 @@ def _to_report(body: Body, merchant: Merchant, at: datetime) -> Report:
             raise InvalidRequest("A text must not contain the character NUL.")
     if body.metadata:
         _validate_metadata(body.metadata)
-    if body.response is not None:
+    if bytes(body.response) not in _NO_RESPONSE:
         return _forwarded(body, body.response, merchant, at)
     usage = _reported_usage(body)
     return Report(

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Sum
 from django.db.models.functions import TruncDate
 
 from apps.core.errors import LavaError
@@ -176,7 +176,7 @@ def _from_requests(
     yield from _by_day(
         requests.annotate(on=TruncDate("created_at", tzinfo=zone)),
         n_requests=Count("*"),
-        n_without_cost=Count("*", filter=Q(cost__isnull=True)),
+        n_without_cost=Count("*") - Count("cost"),
         sum_tokens=Sum(F("input_tokens") + F("output_tokens")),
         sum_cost=Sum("cost"),
         sum_charge=Sum("charge"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,12 +11,20 @@ from rest_framework.response import Response
 from apps.core import clock
 from apps.core.rest.answers import SuccessOutput
 from apps.core.rest.serializers import Input, Output, PageQuery, TextField
-from apps.customers.lookup import find_customer
+from apps.customers.lookup import CustomerNotFound, find_customer
 from apps.merchants.endpoints import Endpoint, idempotent
-from apps.plans.catalogue import find_bundle, find_plan
+from apps.merchants.operations import operation, page_of
+from apps.plans.catalogue import BundleNotFound, PlanNotFound, find_bundle, find_plan
 from apps.subscriptions.answers import SubscriptionOutput, subscription_data
-from apps.subscriptions.enrolment import put_on_plan, request_cancellation, set_auto_top_up
-from apps.subscriptions.lookup import find_subscription
+from apps.subscriptions.enrolment import (
+    BundleNotOfPlan,
+    PlanNotFree,
+    SubscriptionEnded,
+    put_on_plan,
+    request_cancellation,
+    set_auto_top_up,
+)
+from apps.subscriptions.lookup import SubscriptionNotFound, find_subscription
 from apps.subscriptions.models import Subscription
 
 
@@ -33,7 +40,9 @@ class SubscriptionChange(Input):
 
 
 class SubscriptionQuery(PageQuery):
-    status = serializers.ChoiceField(choices=["active", "cancelled", "all"], default="active", required=False)
+    status = serializers.ChoiceField(
+        choices=["active", "cancelled", "all"], default="active", required=False, help_text="`all` for both."
+    )
     customer_id = serializers.CharField(required=False, help_text="The customer's id or `reference_id`.")
 
 
@@ -54,11 +63,12 @@ class ListedSubscriptionOutput(SubscriptionOutput):
 
 
 class Subscriptions(Endpoint):
-    @extend_schema(
-        operation_id="listSubscriptions",
-        summary="List subscriptions",
-        parameters=[SubscriptionQuery],
-        responses=ListedSubscriptionOutput(many=True),
+    @operation(
+        "listSubscriptions",
+        "List subscriptions",
+        asks=SubscriptionQuery,
+        refusals=[CustomerNotFound],
+        answers=page_of(ListedSubscriptionOutput),
     )
     def get(self, request: Request) -> Response:
         query = self.query(SubscriptionQuery)
@@ -74,13 +84,15 @@ class Subscriptions(Endpoint):
         shown = subscription_data(self.merchant, page.rows, at=clock.now())
         return Response(page.body([_listed(row, data) for row, data in zip(page.rows, shown, strict=True)]))
 
-    @extend_schema(
-        operation_id="createSubscription",
-        summary="Put a customer on a free plan",
+    @operation(
+        "createSubscription",
+        "Put a customer on a free plan",
         description="The cycle they are in ends now, and the first one of the plan begins. Plans that cost money "
         "are bought on a checkout page, by the person whose card it is.",
-        request=SubscriptionInput,
-        responses={201: CreatedSubscriptionOutput},
+        takes=SubscriptionInput,
+        example={"customer_id": "user-7", "plan_id": "sub_test_01KJN4RJ5M8P1S4V7Y0B3D6GHK"},
+        refusals=[CustomerNotFound, PlanNotFound, PlanNotFree],
+        answers={201: CreatedSubscriptionOutput},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -93,11 +105,13 @@ class Subscriptions(Endpoint):
 
 
 class OneSubscription(Endpoint):
-    @extend_schema(
-        operation_id="updateSubscription",
-        summary="Choose the bundle for auto top-ups",
-        request=SubscriptionChange,
-        responses=SuccessOutput,
+    @operation(
+        "updateSubscription",
+        "Choose the bundle for auto top-ups",
+        takes=SubscriptionChange,
+        example={"auto_top_up_bundle_id": None},
+        refusals=[SubscriptionNotFound, BundleNotFound, BundleNotOfPlan, SubscriptionEnded],
+        answers=SuccessOutput,
     )
     def patch(self, request: Request, subscription_id: str) -> Response:
         subscription = find_subscription(self.merchant, subscription_id)
@@ -106,11 +120,12 @@ class OneSubscription(Endpoint):
         set_auto_top_up(subscription=subscription, bundle=bundle)
         return Response({"success": True})
 
-    @extend_schema(
-        operation_id="cancelSubscription",
-        summary="Cancel at the end of the cycle",
+    @operation(
+        "cancelSubscription",
+        "Cancel at the end of the cycle",
         description="The customer keeps the plan and its credits until `cycle_end_at`; the Free plan follows.",
-        responses=SuccessOutput,
+        refusals=[SubscriptionNotFound, SubscriptionEnded],
+        answers=SuccessOutput,
     )
     def delete(self, request: Request, subscription_id: str) -> Response:
         subscription = find_subscription(self.merchant, subscription_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,11 +14,18 @@ from apps.core import clock
 from apps.core.rest.answers import SuccessOutput
 from apps.core.rest.serializers import EmailField, Input, ObjectField, Output, PageQuery, PhoneField, TextField
 from apps.core.unchanged import UNCHANGED
-from apps.customers.details import REFERENCE_LENGTH_MAX, change_customer, validate_reference_id
-from apps.customers.lookup import find_customer
+from apps.customers.details import (
+    REFERENCE_LENGTH_MAX,
+    ReferenceIdInvalid,
+    ReferenceIdTaken,
+    change_customer,
+    validate_reference_id,
+)
+from apps.customers.lookup import CustomerNotFound, find_customer
 from apps.customers.models import Customer
 from apps.merchants.endpoints import Endpoint, idempotent
 from apps.merchants.models import Merchant
+from apps.merchants.operations import operation, page_of
 from apps.subscriptions.answers import SubscriptionOutput, subscription_data
 from apps.subscriptions.enrolment import delete_customer, sign_up_customer
 from apps.subscriptions.models import Subscription
@@ -87,24 +94,31 @@ def _present(customer: Customer, subscription: Subscription | None) -> dict[str,
 
 
 class Customers(Endpoint):
-    @extend_schema(
-        operation_id="listCustomers",
-        summary="List customers",
-        parameters=[PageQuery],
-        responses=CustomerOutput(many=True),
+    @operation(
+        "listCustomers",
+        "List customers",
+        asks=PageQuery,
+        answers=page_of(CustomerOutput),
     )
     def get(self, request: Request) -> Response:
         query = self.query(PageQuery)
         page = self.page(Customer.objects.for_merchant(self.merchant).filter(deleted_at__isnull=True), query)
         return Response(page.body(customer_data(self.merchant, page.rows)))
 
-    @extend_schema(
-        operation_id="createCustomer",
-        summary="Create a customer",
+    @operation(
+        "createCustomer",
+        "Create a customer",
         description="They start on the Free plan. A `reference_id` creates one customer however often it is sent: "
         "the first time the answer is 201, afterwards 200 with the customer as they are.",
-        request=CustomerInput,
-        responses={
+        takes=CustomerInput,
+        example={
+            "reference_id": "user-7",
+            "name": "Ada Lovelace",
+            "email": "ada@example.com",
+            "metadata": {"team": "research"},
+        },
+        refusals=[ReferenceIdInvalid],
+        answers={
             201: CustomerOutput,
             200: OpenApiResponse(CustomerOutput, description="The customer with this reference_id was there."),
         },
@@ -129,17 +143,19 @@ class Customers(Endpoint):
 
 
 class OneCustomer(Endpoint):
-    @extend_schema(operation_id="retrieveCustomer", summary="Retrieve a customer", responses=CustomerOutput)
+    @operation("retrieveCustomer", "Retrieve a customer", refusals=[CustomerNotFound], answers=CustomerOutput)
     def get(self, request: Request, customer_id: str) -> Response:
         [data] = customer_data(self.merchant, [find_customer(self.merchant, customer_id)])
         return Response(data)
 
-    @extend_schema(
-        operation_id="updateCustomer",
-        summary="Change a customer",
+    @operation(
+        "updateCustomer",
+        "Change a customer",
         description="What is not given stays; null forgets.",
-        request=CustomerInput,
-        responses=CustomerOutput,
+        takes=CustomerInput,
+        example={"phone": "+14155552671", "email": None},
+        refusals=[CustomerNotFound, ReferenceIdInvalid, ReferenceIdTaken],
+        answers=CustomerOutput,
     )
     def patch(self, request: Request, customer_id: str) -> Response:
         customer = find_customer(self.merchant, customer_id)
@@ -154,12 +170,13 @@ class OneCustomer(Endpoint):
         [data] = customer_data(self.merchant, [customer])
         return Response(data)
 
-    @extend_schema(
-        operation_id="deleteCustomer",
-        summary="Delete a customer",
+    @operation(
+        "deleteCustomer",
+        "Delete a customer",
         description="Their subscription ends, their credits expire and who they are is forgotten. "
         "The books keep their entries.",
-        responses=SuccessOutput,
+        refusals=[CustomerNotFound],
+        answers=SuccessOutput,
     )
     def delete(self, request: Request, customer_id: str) -> Response:
         delete_customer(customer=find_customer(self.merchant, customer_id), at=clock.now())
@@ -167,11 +184,12 @@ class OneCustomer(Endpoint):
 
 
 class CustomersSubscription(Endpoint):
-    @extend_schema(
-        operation_id="retrieveCustomersSubscription",
-        summary="Retrieve a customer's subscription",
+    @operation(
+        "retrieveCustomersSubscription",
+        "Retrieve a customer's subscription",
         description="With the credits that are left. What is due, such as a renewal, is done first.",
-        responses=CustomersSubscriptionOutput,
+        refusals=[CustomerNotFound],
+        answers=CustomersSubscriptionOutput,
     )
     def get(self, request: Request, customer_id: str) -> Response:
         customer, at = find_customer(self.merchant, customer_id), clock.now()

@@ -12,6 +12,7 @@ from apps.core.errors import LavaError
 from apps.core.money import ZERO
 from apps.core.pg import plain_pipe
 from apps.core.public_ids import new_id
+from apps.customers.lookup import refuse_deleted
 from apps.customers.models import Customer
 from apps.ledger.accounts import Account
 from apps.ledger.models import Balance
@@ -103,7 +104,7 @@ def put_on_plan(*, customer: Customer, plan: Plan, at: datetime) -> Subscription
 
     What is due is done first; then the cycle they are in ends, and its credits roll over or expire as at
     any cycle's end.
-    Raises PlanNotFree and PlanArchived.
+    Raises PlanNotFree and PlanArchived, and CustomerNotFound when they were deleted meanwhile.
     """
     if not plan.is_free:
         raise PlanNotFree(
@@ -148,11 +149,13 @@ def delete_customer(*, customer: Customer, at: datetime) -> None:
     """
     pipe = plain_pipe()
     account = open_account(pipe, customer.merchant_id, customer.pk, at=at)
-    current = _current_subscription(customer)
-    if current is not None:
-        _end(account, current, at)
+    # First, so that ending the cycle finds nothing to roll over: there is no next cycle to take it in.
     for lot in (*account.lots, *account.over):
         account.expire(lot, amount=lot.remaining, key="deletion", at=at)
+    current = _current_subscription(customer)
+    if current is not None:
+        cycle = _open_cycle_of(current)
+        _end(account, current, cycle, max(at, cycle.starts_at))
     write(pipe, [account])
     Customer.objects.for_merchant(customer.merchant).filter(pk=customer.pk, deleted_at__isnull=True).update(
         deleted_at=at, reference_id=None, name="", email="", phone="", metadata=None
@@ -163,10 +166,15 @@ def _change_plan(customer: Customer, plan: Plan, at: datetime) -> Subscription:
     pipe = plain_pipe()
     # The balance row is the customer's lock, for subscriptions as for credits.
     account = open_account(pipe, customer.merchant_id, customer.pk, at=at)
-    current = _current_subscription(customer)
-    if current is not None and current.plan_id == plan.pk and current.cancel_requested_at is None:
-        return current
-    carried = ZERO if current is None else _end(account, current, at)
+    refuse_deleted(customer)
+    current, carried = _current_subscription(customer), ZERO
+    if current is not None:
+        if current.plan_id == plan.pk and current.cancel_requested_at is None:
+            return current
+        cycle = _open_cycle_of(current)
+        # Who asks the clock first does not always come first, and time only goes forward.
+        at = max(at, cycle.starts_at)
+        carried = _end(account, current, cycle, at)
     subscription = Subscription.objects.create(
         id=new_id(at),
         merchant=customer.merchant,
@@ -181,15 +189,19 @@ def _change_plan(customer: Customer, plan: Plan, at: datetime) -> Subscription:
     return subscription
 
 
-def _end(account: Account, subscription: Subscription, at: datetime) -> Decimal:
+def _end(account: Account, subscription: Subscription, cycle: Cycle, at: datetime) -> Decimal:
     """End a subscription and its open cycle now; returns the credits to carry on."""
-    cycle = Cycle.objects.for_merchant(subscription.merchant).get(
-        subscription=subscription, closed_at__isnull=True
-    )
     carried = close_cycle(account, cycle, subscription.plan, at=at)
     subscription.ended_at = at
     subscription.save(update_fields=["ended_at"])
     return carried
+
+
+def _open_cycle_of(subscription: Subscription) -> Cycle:
+    cycle: Cycle = Cycle.objects.for_merchant(subscription.merchant).get(
+        subscription=subscription, closed_at__isnull=True
+    )
+    return cycle
 
 
 def _current_subscription(customer: Customer) -> Subscription | None:

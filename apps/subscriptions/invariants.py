@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from apps.core.public_ids import CUSTOMER, CYCLE, GRANT, SUBSCRIPTION
-from apps.ledger.audit import Books, Finding, invariant
+from apps.ledger.audit import Books, Finding, invariant, plain
 from apps.ledger.invariants import A9
 from apps.ledger.models import Grant, LedgerEntry
 from apps.ledger.references import refers_to
@@ -22,39 +22,58 @@ A7 = invariant("A7", "cycles tile time from the anchor, one is open per subscrip
 
 # --- A7: cycles ----------------------------------------------------------------------------------
 
-_CYCLES: Final = """
-    SELECT merchant_id, cycle.id, cycle.seq, cycle.starts_at, cycle.ends_at, subscription.anchor_at,
-        plan.billing_interval, cycle.customer_id = subscription.customer_id AS is_of_its_customer,
-        row_number() OVER cycles - 1 AS place, lag(cycle.ends_at) OVER cycles AS previous_ends_at
-    FROM (SELECT * FROM subscriptions_cycle WHERE {scope}) AS cycle
-    JOIN (SELECT * FROM subscriptions_subscription WHERE {scope}) AS subscription USING (merchant_id)
-    JOIN (SELECT * FROM plans_plan WHERE {scope}) AS plan USING (merchant_id)
-    WHERE subscription.id = cycle.subscription_id AND plan.id = subscription.plan_id
-    WINDOW cycles AS (PARTITION BY merchant_id, cycle.subscription_id ORDER BY cycle.seq)
+_WRONG_PLACES: Final = """
+    SELECT * FROM (
+        SELECT merchant_id, id, seq, starts_at, row_number() OVER cycles - 1 AS place,
+            lag(ends_at) OVER cycles AS previous_ends_at
+        FROM subscriptions_cycle WHERE {scope}
+        WINDOW cycles AS (PARTITION BY merchant_id, subscription_id ORDER BY seq)
+    ) AS cycle
+    WHERE seq <> place OR previous_ends_at <> starts_at
 """
 
 
 @A7.proved_by(Cycle)
-def cycles_tile_time(books: Books) -> Iterator[Finding]:
-    """Cycles are numbered from 0, each begins where the one before ended, and all follow from the anchor."""
-    for row in books.stream(_CYCLES):
-        for message in _cycle_problems(row):
-            yield Finding(row.merchant_id, f"cycle {books.public_id(CYCLE, row.merchant_id, row.id)}", message)
+def cycles_follow_each_other(books: Books) -> Iterator[Finding]:
+    """The cycles of a subscription are numbered from 0, and each begins where the one before ended."""
+    for row in books.rows(_WRONG_PLACES):
+        subject = _cycle(books, row)
+        if row.seq != row.place:
+            yield Finding(row.merchant_id, subject, f"it is number {row.seq}, but {row.place} came before it")
+        if row.previous_ends_at not in (None, row.starts_at):
+            previous = _moment(row.previous_ends_at)
+            message = f"it begins at {_moment(row.starts_at)}, but the one before ends at {previous}"
+            yield Finding(row.merchant_id, subject, message)
 
 
-def _cycle_problems(cycle: Any) -> Iterator[str]:
-    if cycle.seq != cycle.place:
-        yield f"it is number {cycle.seq}, but {cycle.place} came before it"
-    if cycle.previous_ends_at not in (None, cycle.starts_at):
-        yield f"it begins at {_moment(cycle.starts_at)}, but the one before ends at {_moment(cycle.previous_ends_at)}"
-    starts_at, ends_at = cycle_bounds(cycle.anchor_at, Interval(cycle.billing_interval), cycle.seq)
-    if (cycle.starts_at, cycle.ends_at) != (starts_at, ends_at):
-        yield (
-            f"it runs from {_moment(cycle.starts_at)} to {_moment(cycle.ends_at)}, but {cycle.billing_interval} "
-            f"{cycle.seq} after {_moment(cycle.anchor_at)} is from {_moment(starts_at)} to {_moment(ends_at)}"
-        )
-    if not cycle.is_of_its_customer:
-        yield "it is another customer's than its subscription"
+# A cycle without subscription or plan is for A13 to report.
+_CYCLES: Final = """
+    SELECT cycle.merchant_id, cycle.id, cycle.seq, starts_at, ends_at, anchor_at, billing_interval,
+        cycle.customer_id = subscription.customer_id AS is_of_its_customer
+    FROM (SELECT * FROM subscriptions_cycle {page}) AS cycle
+    LEFT JOIN subscriptions_subscription AS subscription
+        ON subscription.merchant_id = cycle.merchant_id AND subscription.id = cycle.subscription_id
+    LEFT JOIN plans_plan AS plan ON plan.merchant_id = cycle.merchant_id AND plan.id = subscription.plan_id
+    ORDER BY cycle.merchant_id, cycle.id
+"""
+
+
+@A7.proved_by()
+def cycles_are_counted_from_the_anchor(books: Books) -> Iterator[Finding]:
+    """A cycle begins and ends where its number, its plan's interval and its subscription's anchor put it."""
+    for row in books.pages(_CYCLES):
+        if row.is_of_its_customer is False:
+            message = "it is another customer's than its subscription"
+            yield Finding(row.merchant_id, _cycle(books, row), message)
+        if row.billing_interval is None:
+            continue
+        starts_at, ends_at = cycle_bounds(row.anchor_at, Interval(row.billing_interval), row.seq)
+        if (row.starts_at, row.ends_at) != (starts_at, ends_at):
+            message = (
+                f"it runs from {_moment(row.starts_at)} to {_moment(row.ends_at)}, but {row.billing_interval} number "
+                f"{row.seq} from {_moment(row.anchor_at)} on runs from {_moment(starts_at)} to {_moment(ends_at)}"
+            )
+            yield Finding(row.merchant_id, _cycle(books, row), message)
 
 
 _OPEN_CYCLES: Final = """
@@ -113,8 +132,8 @@ _WRONG_INCLUDED_CREDIT: Final = """
 def cycles_grant_their_credit(books: Books) -> Iterator[Finding]:
     """What a cycle includes was granted for it, once."""
     for row in books.rows(_WRONG_INCLUDED_CREDIT):
-        message = f"it includes {row.included_credit:f}, but {row.granted:f} was granted for it"
-        yield Finding(row.merchant_id, f"cycle {books.public_id(CYCLE, row.merchant_id, row.id)}", message)
+        message = f"it includes {plain(row.included_credit)}, but {plain(row.granted)} was granted for it"
+        yield Finding(row.merchant_id, _cycle(books, row), message)
 
 
 # --- A9: what ends with a cycle ------------------------------------------------------------------
@@ -131,8 +150,12 @@ _LEFT_IN_CLOSED_CYCLES: Final = """
 def closed_cycles_leave_nothing(books: Books) -> Iterator[Finding]:
     """What the lots of a cycle have left rolls over or expires when the cycle closes."""
     for row in books.rows(_LEFT_IN_CLOSED_CYCLES):
-        message = f"{row.remaining:f} remain, though its cycle closed at {_moment(row.closed_at)}"
+        message = f"{plain(row.remaining)} remain, though its cycle closed at {_moment(row.closed_at)}"
         yield Finding(row.merchant_id, f"grant {books.public_id(GRANT, row.merchant_id, row.id)}", message)
+
+
+def _cycle(books: Books, row: Any) -> str:
+    return f"cycle {books.public_id(CYCLE, row.merchant_id, row.id)}"
 
 
 def _moment(at: datetime) -> str:

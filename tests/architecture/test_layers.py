@@ -21,9 +21,7 @@ def layers() -> dict[str, int]:
     """How high each app stands, from the contract that checks imports."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     [contract] = [contract for contract in contracts if contract["type"] == "layers"]
-    return {
-        app.strip(): -height for height, layer in enumerate(contract["layers"]) for app in layer.split("|")
-    }
+    return {app.strip(): -height for height, layer in enumerate(contract["layers"]) for app in layer.split("|")}
 
 
 def our_models() -> list[type[models.Model]]:

@@ -10,44 +10,50 @@ import sys
 import tempfile
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apps.devstack.embedded_postgres import EmbeddedPostgres
+from apps.devstack.processes import command_line
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 WITHIN_SECONDS = 20.0
 
 
 class Program:
-    """A running Python program, and what it has printed so far."""
+    """A running program, and what it has printed so far."""
 
-    def __init__(self, source: str, *arguments: str) -> None:
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(source), *arguments],
+            command,
             cwd=PROJECT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env={**environment, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         self.lines: list[str] = []
+        self._has_ended = False
         self._arrived = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def wait_for(self, *texts: str, after: int = 0) -> str:
-        """The first line from number `after` on that contains all of `texts`."""
+    def wait_for(self, text: str, *, after: int = 0, within_seconds: float = WITHIN_SECONDS) -> str:
+        """The first line from number `after` on that contains `text`."""
 
         def found() -> str | None:
-            return next((line for line in self.lines[after:] if all(text in line for text in texts)), None)
+            return next((line for line in self.lines[after:] if text in line), None)
 
         with self._arrived:
-            assert self._arrived.wait_for(found, WITHIN_SECONDS), f"{texts} not in:\n" + "\n".join(self.lines)
-            return found() or ""
+            self._arrived.wait_for(lambda: found() or self._has_ended, within_seconds)
+            line = found()
+            assert line, f"{text!r} is not in:\n" + "\n".join(self.lines)
+            return line
 
     def end(self, number: signal.Signals) -> int:
         """Send it `number` and return its exit code."""
@@ -69,17 +75,42 @@ class Program:
             with self._arrived:
                 self.lines.append(line.rstrip("\n"))
                 self._arrived.notify_all()
+        with self._arrived:
+            self._has_ended = True
+            self._arrived.notify_all()
 
 
 @pytest.fixture
 def program() -> Iterator[Callable[..., Program]]:
-    """Start a program; it is gone when the test is over."""
+    """Start a command, or Python source with arguments; it is gone when the test is over."""
     with ExitStack() as at_the_end:
 
-        def start(source: str, *arguments: str) -> Program:
-            started = Program(source, *arguments)
+        def start(
+            source: str = "",
+            *arguments: str,
+            command: list[str] | None = None,
+            environment: Mapping[str, str] = os.environ,
+        ) -> Program:
+            command = command or [sys.executable, "-c", textwrap.dedent(source), *arguments]
+            started = Program(command, environment)
             at_the_end.callback(started.close)
             return started
+
+        yield start
+
+
+@pytest.fixture
+def stranger() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a process that is none of Lava's business."""
+    with ExitStack() as at_the_end:
+
+        def start(**options: Any) -> subprocess.Popen[bytes]:
+            process = at_the_end.enter_context(subprocess.Popen(["sleep", "600"], **options))
+            at_the_end.callback(process.kill)
+            deadline = time.monotonic() + WITHIN_SECONDS
+            while not command_line(process.pid):  # the kernel shows it a moment after the start
+                assert time.monotonic() < deadline
+            return process
 
         yield start
 
@@ -110,11 +141,11 @@ def refuge(shared_place: Path) -> Path:
 
 @pytest.fixture
 def cluster(refuge: Path) -> Iterator[Callable[..., EmbeddedPostgres]]:
-    """Make embedded databases; they are stopped when the test is over."""
+    """Make embedded databases, which do not wait for the disk unless told to; stopped when the test is over."""
     with ExitStack() as at_the_end:
 
-        def make(root: Path, **options: object) -> EmbeddedPostgres:
-            made = EmbeddedPostgres(root, refuge=refuge, **options)
+        def make(root: Path, *, durable: bool = False) -> EmbeddedPostgres:
+            made = EmbeddedPostgres(root, durable=durable, refuge=refuge)
             at_the_end.callback(made.stop)
             return made
 

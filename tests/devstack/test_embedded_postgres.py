@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 
 import psycopg
 import pytest
@@ -35,7 +34,9 @@ def test_the_application_gets_an_ordinary_role_that_owns_its_database(postgres):
     ) == ("lava", "UTF8", "C.UTF-8")
 
 
-def test_an_acknowledged_commit_is_on_the_disk(postgres):
+def test_an_acknowledged_commit_is_on_the_disk(cluster, open_folder):
+    postgres = cluster(open_folder / "postgres", durable=True)
+    postgres.start()
     for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
         assert ask(postgres.url(), f"SHOW {setting}") == ("on",)
 
@@ -68,19 +69,18 @@ def test_kill_9_loses_nothing_and_does_not_keep_it_from_starting(postgres):
     assert ask(postgres.url(), "SELECT word FROM kept") == ("word",)
 
 
-def test_a_pid_file_whose_number_belongs_to_a_stranger_does_not_keep_it_from_starting(postgres):
+def test_a_pid_file_whose_number_belongs_to_a_stranger_does_not_keep_it_from_starting(postgres, stranger):
     pid_file = postgres.home.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     kill_9(postgres.running().pid)
     account = postgres.home.account
     # PostgreSQL takes any living process of its own account for a server of this data.
-    with subprocess.Popen(["sleep", "60"], user=account.uid if account else None) as stranger:
-        pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]))
+    somebody = stranger(user=account.uid if account else None)
+    pid_file.write_text("\n".join([str(somebody.pid), *lines[1:]]))
 
-        postgres.start()
+    postgres.start()
 
-        assert stranger.poll() is None
-        stranger.kill()
+    assert somebody.poll() is None
     assert ask(postgres.url(), "SELECT 1") == (1,)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 
@@ -69,17 +68,16 @@ def test_a_part_that_dies_is_started_again_and_said_so(program, roll_file):
     assert command_line(worker)
 
 
-def test_ctrl_c_stops_what_it_started_in_reverse_order_and_nothing_else(program, roll_file):
-    with subprocess.Popen(["sleep", "600"]) as bystander:
-        running = program(TWO_PARTS, str(roll_file), "POLITE")
-        parts = [pid_of(running, "web"), pid_of(running, "worker")]
+def test_ctrl_c_stops_what_it_started_in_reverse_order_and_nothing_else(program, roll_file, stranger):
+    bystander = stranger()
+    running = program(TWO_PARTS, str(roll_file), "POLITE")
+    parts = [pid_of(running, "web"), pid_of(running, "worker")]
 
-        assert running.end(signal.SIGINT) == 0
+    assert running.end(signal.SIGINT) == 0
 
-        assert [line.split()[0] for line in running.lines if line.endswith("bye")] == ["worker", "web"]
-        assert [command_line(pid) for pid in parts] == [[], []]
-        assert bystander.poll() is None
-        bystander.kill()
+    assert [line.split()[0] for line in running.lines if line.endswith("bye")] == ["worker", "web"]
+    assert [command_line(pid) for pid in parts] == [[], []]
+    assert bystander.poll() is None
 
 
 def test_a_part_that_does_not_stop_is_killed_at_its_deadline(program, roll_file):

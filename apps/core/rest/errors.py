@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -88,6 +89,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
     return response
 
 
+@csrf_exempt
 def unknown_route(request: HttpRequest) -> JsonResponse:
     """What the API answers at an address that has no route."""
     message = f"There is no {request.method} {request.path}. Every route is listed at /v1/docs."

@@ -24,7 +24,7 @@ LIMIT_DEFAULT: Final = 10
 LIMIT_MAX: Final = 100
 
 _KEY_BYTES: Final = 16
-_SIGNATURE_BYTES: Final = 12
+_SIGNATURE_BYTES: Final = 14  # 30 bytes with the key: base64 without padding
 
 M = TypeVar("M", bound=Model)
 
@@ -42,7 +42,7 @@ class Page(Generic[M]):
     rows: Sequence[M]
     next_cursor: str | None
 
-    def body(self, data: Sequence[Any]) -> dict[str, Any]:
+    def body(self, data: Any) -> dict[str, Any]:
         """The list object of the API, with these rows presented as `data`."""
         return {"data": data, "has_more": self.next_cursor is not None, "next_cursor": self.next_cursor}
 
@@ -63,12 +63,12 @@ def read_page(rows: QuerySet[M], *, scope: str, cursor: str | None, limit: int, 
 def _write(value: UUID | int, scope: str) -> str:
     number = value.int if isinstance(value, UUID) else value
     packed = number.to_bytes(_KEY_BYTES, "big")
-    return urlsafe_b64encode(packed + _signature(packed, scope)).decode().rstrip("=")
+    return urlsafe_b64encode(packed + _signature(packed, scope)).decode()
 
 
 def _read(cursor: str, scope: str, model: type[Model], key: str) -> UUID | int:
     try:
-        raw = b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        raw = b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
     except (NotBase64, ValueError) as problem:
         raise InvalidCursor("The cursor is not one that this list gave out.") from problem
     packed, signature = raw[:_KEY_BYTES], raw[_KEY_BYTES:]

@@ -59,9 +59,7 @@ class Output(serializers.Serializer[Any]):
 class PageQuery(Query):
     """Where in a list to read, and how much."""
 
-    cursor = serializers.CharField(
-        required=False, max_length=255, help_text="`next_cursor` of the page before."
-    )
+    cursor = serializers.CharField(required=False, max_length=255, help_text="`next_cursor` of the page before.")
     limit = serializers.IntegerField(
         required=False, default=LIMIT_DEFAULT, min_value=1, max_value=LIMIT_MAX, help_text="How many at most."
     )
@@ -112,7 +110,7 @@ class WholeNumberField(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, (int, Decimal)):
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(str(data))
 
 
 class FlagField(serializers.BooleanField):

@@ -12,180 +12,367 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_customers'),
-        ('merchants', '0001_merchants_members_keys'),
+        ("customers", "0001_customers"),
+        ("merchants", "0001_merchants_members_keys"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditRun',
+            name="AuditRun",
             fields=[
-                ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField()),
-                ('seconds', models.FloatField()),
-                ('differences', models.PositiveIntegerField()),
-                ('detail', models.JSONField(default=list)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("seconds", models.FloatField()),
+                ("differences", models.PositiveIntegerField()),
+                ("detail", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('origin', models.CharField(max_length=16)),
-                ('pool', models.CharField(max_length=8)),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', apps.core.fields.AmountField()),
-                ('remaining', apps.core.fields.AmountField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('cycle_id', models.UUIDField(blank=True, null=True)),
-                ('spent_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('idempotency_key', models.CharField(max_length=255)),
-                ('actor', models.CharField(default='system', max_length=255)),
-                ('reason', models.CharField(blank=True, default='', max_length=1000)),
-                ('customer', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("origin", models.CharField(max_length=16)),
+                ("pool", models.CharField(max_length=8)),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", apps.core.fields.AmountField()),
+                ("remaining", apps.core.fields.AmountField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("cycle_id", models.UUIDField(blank=True, null=True)),
+                ("spent_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("idempotency_key", models.CharField(max_length=255)),
+                ("actor", models.CharField(default="system", max_length=255)),
+                ("reason", models.CharField(blank=True, default="", max_length=1000)),
+                (
+                    "customer",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="merchants.merchant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'across_merchants',
-                'default_manager_name': 'across_merchants',
+                "abstract": False,
+                "base_manager_name": "across_merchants",
+                "default_manager_name": "across_merchants",
             },
             managers=[
-                ('across_merchants', django.db.models.manager.Manager()),
+                ("across_merchants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('request_id', models.CharField(max_length=255)),
-                ('amount', apps.core.fields.AmountField()),
-                ('currency', models.CharField(max_length=3)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, default='', max_length=16)),
-                ('customer', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("request_id", models.CharField(max_length=255)),
+                ("amount", apps.core.fields.AmountField()),
+                ("currency", models.CharField(max_length=3)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("outcome", models.CharField(blank=True, default="", max_length=16)),
+                (
+                    "customer",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="merchants.merchant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'across_merchants',
-                'default_manager_name': 'across_merchants',
+                "abstract": False,
+                "base_manager_name": "across_merchants",
+                "default_manager_name": "across_merchants",
             },
             managers=[
-                ('across_merchants', django.db.models.manager.Manager()),
+                ("across_merchants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.UUIDField(default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('kind', models.CharField(max_length=24)),
-                ('amount', apps.core.fields.AmountField()),
-                ('currency', models.CharField(max_length=3)),
-                ('balance_after', apps.core.fields.AmountField()),
-                ('source_id', models.UUIDField(blank=True, null=True)),
-                ('idempotency_key', models.CharField(max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=255)),
-                ('reason', models.CharField(blank=True, default='', max_length=1000)),
-                ('customer', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, enforced=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('grant', apps.merchants.tenancy.TenantForeignKey(blank=True, db_constraint=False, db_index=False, enforced=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.grant')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.public_ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("kind", models.CharField(max_length=24)),
+                ("amount", apps.core.fields.AmountField()),
+                ("currency", models.CharField(max_length=3)),
+                ("balance_after", apps.core.fields.AmountField()),
+                ("source_id", models.UUIDField(blank=True, null=True)),
+                ("idempotency_key", models.CharField(max_length=255)),
+                ("created_at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=255)),
+                ("reason", models.CharField(blank=True, default="", max_length=1000)),
+                (
+                    "customer",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        enforced=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "grant",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        enforced=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ledger.grant",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="merchants.merchant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'across_merchants',
-                'default_manager_name': 'across_merchants',
+                "abstract": False,
+                "base_manager_name": "across_merchants",
+                "default_manager_name": "across_merchants",
             },
             managers=[
-                ('across_merchants', django.db.models.manager.Manager()),
+                ("across_merchants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('pk', models.CompositePrimaryKey('merchant_id', 'customer_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('currency', models.CharField(max_length=3)),
-                ('balance', apps.core.fields.AmountField(default=Decimal('0'))),
-                ('deficit', apps.core.fields.AmountField(default=Decimal('0'))),
-                ('held', apps.core.fields.AmountField(default=Decimal('0'))),
-                ('last_seq', models.BigIntegerField(default=0)),
-                ('customer', apps.merchants.tenancy.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "merchant_id",
+                        "customer_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("balance", apps.core.fields.AmountField(default=Decimal("0"))),
+                ("deficit", apps.core.fields.AmountField(default=Decimal("0"))),
+                ("held", apps.core.fields.AmountField(default=Decimal("0"))),
+                ("last_seq", models.BigIntegerField(default=0)),
+                (
+                    "customer",
+                    apps.merchants.tenancy.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="merchants.merchant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'across_merchants',
-                'default_manager_name': 'across_merchants',
-                'constraints': [models.CheckConstraint(condition=models.Q(('deficit__gte', 0)), name='deficit_is_not_negative'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='held_is_not_negative')],
+                "abstract": False,
+                "base_manager_name": "across_merchants",
+                "default_manager_name": "across_merchants",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("deficit__gte", 0)), name="deficit_is_not_negative"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("held__gte", 0)), name="held_is_not_negative"),
+                ],
             },
             managers=[
-                ('across_merchants', django.db.models.manager.Manager()),
+                ("across_merchants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(condition=models.Q(('spent_at__isnull', True)), fields=['merchant', 'customer'], name='grants_not_spent'),
+            model_name="grant",
+            index=models.Index(
+                condition=models.Q(("spent_at__isnull", True)),
+                fields=["merchant", "customer"],
+                name="grants_not_spent",
+            ),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(condition=models.Q(('cycle_id__isnull', True), ('expires_at__isnull', False), ('spent_at__isnull', True)), fields=['expires_at'], name='grants_to_expire'),
+            model_name="grant",
+            index=models.Index(
+                condition=models.Q(
+                    ("cycle_id__isnull", True), ("expires_at__isnull", False), ("spent_at__isnull", True)
+                ),
+                fields=["expires_at"],
+                name="grants_to_expire",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(fields=('merchant', 'idempotency_key'), name='grant_is_made_once'),
+            model_name="grant",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "idempotency_key"), name="grant_is_made_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('remaining__gte', 0), ('remaining__lte', models.F('amount'))), name='grant_remains_within_its_amount'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount__gt", 0), ("remaining__gte", 0), ("remaining__lte", models.F("amount"))
+                ),
+                name="grant_remains_within_its_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('spent_at__isnull', True), ('remaining', 0), _connector='OR'), name='spent_grant_has_nothing_left'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("spent_at__isnull", True), ("remaining", 0), _connector="OR"),
+                name="spent_grant_has_nothing_left",
+            ),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['expires_at'], name='holds_to_release'),
+            model_name="hold",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)), fields=["expires_at"], name="holds_to_release"
+            ),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['merchant', 'customer'], name='open_holds'),
+            model_name="hold",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=["merchant", "customer"],
+                name="open_holds",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(fields=('merchant', 'request_id'), name='request_is_held_once'),
+            model_name="hold",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "request_id"), name="request_is_held_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='hold_is_not_negative'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 0)), name="hold_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('merchant', 'customer', 'seq'), name='entries_of_a_customer_are_numbered'),
+            model_name="ledgerentry",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "customer", "seq"), name="entries_of_a_customer_are_numbered"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('merchant', 'idempotency_key'), name='entry_is_posted_once'),
+            model_name="ledgerentry",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "idempotency_key"), name="entry_is_posted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='entry_moves_credits'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount", 0), _negated=True), name="entry_moves_credits"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['usage', 'expiry', 'rollover_out', 'refund_clawback']), _negated=True), ('amount__lt', 0), _connector='OR'), name='spending_entries_debit'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("kind__in", ["usage", "expiry", "rollover_out", "refund_clawback"]), _negated=True
+                    ),
+                    ("amount__lt", 0),
+                    _connector="OR",
+                ),
+                name="spending_entries_debit",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['grant_cycle', 'grant_bundle', 'grant_overage', 'grant_promotional', 'rollover_in']), _negated=True), ('amount__gt', 0), _connector='OR'), name='granting_entries_credit'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        (
+                            "kind__in",
+                            [
+                                "grant_cycle",
+                                "grant_bundle",
+                                "grant_overage",
+                                "grant_promotional",
+                                "rollover_in",
+                            ],
+                        ),
+                        _negated=True,
+                    ),
+                    ("amount__gt", 0),
+                    _connector="OR",
+                ),
+                name="granting_entries_credit",
+            ),
         ),
         KeyByTenant("Balance", "Grant", "Hold"),
         KeyByTenant("LedgerEntry", hot=True),

@@ -1,0 +1,1 @@
+"""Races: many threads, real transactions, and books that must be right afterwards."""
