@@ -45,7 +45,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "apps.core",
     "apps.merchants",
     "apps.customers",

@@ -12,6 +12,9 @@ from apps.core.money import EXACT, ZERO
 
 CURRENCY_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£"}
 MINUS: Final = "\N{MINUS SIGN}"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+NOTHING: Final = "\N{EN DASH}"
+"""What a table shows where there is nothing to say."""
 
 _CENT: Final = Decimal("0.01")
 _SMALLEST: Final = Decimal("0.000001")

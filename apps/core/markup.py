@@ -36,9 +36,7 @@ def movement(amount: Decimal, currency: str) -> SafeString:
     """Credits that came (plus, green) or went (minus); every digit on hover."""
     text = display.signed(display.charge(amount, currency), amount)
     tone = "good" if amount > 0 else ""
-    return format_html(
-        '<span class="figure {}" title="{}">{}</span>', tone, display.exact(amount, currency), text
-    )
+    return format_html('<span class="figure {}" title="{}">{}</span>', tone, display.exact(amount, currency), text)
 
 
 def share(part: Decimal) -> SafeString:

@@ -49,9 +49,7 @@ class ProcessCache(Generic[K, V]):
 
     _all: "list[ProcessCache[Any, Any]]" = []
 
-    def __init__(
-        self, load: Callable[[K], V], *, owner_of: Callable[[V], UUID | None], most: int = 50_000
-    ) -> None:
+    def __init__(self, load: Callable[[K], V], *, owner_of: Callable[[V], UUID | None], most: int = 50_000) -> None:
         self._load = load
         self._owner_of = owner_of
         self._most = most
@@ -132,16 +130,12 @@ class Listener:
                 self._listen()
             except (psycopg.OperationalError, OSError) as lost:
                 self._heard_at = float("-inf")
-                log.warning(
-                    "Not hearing of changes (%s); remembering for a second only until it is back.", lost
-                )
+                log.warning("Not hearing of changes (%s); remembering for a second only until it is back.", lost)
                 self._stopping.wait(0.5)
 
     def _listen(self) -> None:
         parameters = connections["default"].get_connection_params()
-        wanted = {
-            k: v for k, v in parameters.items() if k not in {"cursor_factory", "context", "prepare_threshold"}
-        }
+        wanted = {k: v for k, v in parameters.items() if k not in {"cursor_factory", "context", "prepare_threshold"}}
         with psycopg.connect(**wanted, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             # Whatever changed while nobody listened was not heard.

@@ -130,6 +130,7 @@ class CustomerAdmin(ScopedAdmin):
     """Customers: found, understood, and given credits."""
 
     section = "Customers"
+    empty_list = "Customers appear when your application creates them, or when you add one here."
     edit_right = Right.EDIT_CUSTOMERS
     form = CustomerForm
     list_display = ("who", "plan", "balance_figure", "left", "used_figure", "renews", "since")
@@ -165,7 +166,7 @@ class CustomerAdmin(ScopedAdmin):
     @admin.display(description="Plan")
     def plan(self, customer: Any) -> str:
         subscription = _line(customer).subscription
-        return "–" if subscription is None else str(subscription.plan)
+        return display.NOTHING if subscription is None else str(subscription.plan)
 
     @admin.display(description="Balance")
     def balance_figure(self, customer: Any) -> SafeString:
@@ -175,7 +176,7 @@ class CustomerAdmin(ScopedAdmin):
     @admin.display(description="Cycle credits left")
     def left(self, customer: Any) -> str | SafeString:
         share = _line(customer).cycle_share
-        return "–" if share is None else markup.bar(share)
+        return display.NOTHING if share is None else markup.bar(share)
 
     @admin.display(description="Used this cycle")
     def used_figure(self, customer: Any) -> SafeString:
@@ -185,7 +186,7 @@ class CustomerAdmin(ScopedAdmin):
     @admin.display(description="Renews")
     def renews(self, customer: Any) -> str | SafeString:
         cycle = _line(customer).cycle
-        return "–" if cycle is None else markup.day(cycle.ends_at)
+        return display.NOTHING if cycle is None else markup.day(cycle.ends_at)
 
     @admin.display(description="Since", ordering="created_at")
     def since(self, customer: Customer) -> SafeString:
@@ -204,9 +205,7 @@ class CustomerAdmin(ScopedAdmin):
             return
         if reference_id is not None:
             validate_reference_id(reference_id)
-        made, _ = sign_up_customer(
-            merchant=merchant_of(request), reference_id=reference_id, at=clock.now(), **contact
-        )
+        made, _ = sign_up_customer(merchant=merchant_of(request), reference_id=reference_id, at=clock.now(), **contact)
         become(obj, made)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:

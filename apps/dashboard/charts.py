@@ -94,8 +94,7 @@ def _chart(name: str, days: Sequence[Day], currency: str, *, width: int, height:
         today=_line(revenue[-2:]) + _line(cost[-2:]),
         amounts=[Tick(y(amount), _axis_label(amount, currency)) for amount in (top, top / 2, ZERO)],
         dates=[
-            Tick(middles[place], f"{days[place].on.day} {days[place].on:%b}")
-            for place in _spread(len(days), dates)
+            Tick(middles[place], f"{days[place].on.day} {days[place].on:%b}") for place in _spread(len(days), dates)
         ],
         columns=[
             Column(round(x - step / 2, 1), round(step, 1), x, r[1], c[1], _title(day, currency))

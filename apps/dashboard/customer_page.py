@@ -88,9 +88,7 @@ def lots_in_order(customer: Customer, *, now: datetime) -> list[Grant]:
     return sorted(grants.spendable(at=now), key=lambda grant: burns_before(grant.lot))
 
 
-def customer_lines(
-    merchant: Merchant, customers: Sequence[Customer], *, now: datetime
-) -> dict[UUID, CustomerLine]:
+def customer_lines(merchant: Merchant, customers: Sequence[Customer], *, now: datetime) -> dict[UUID, CustomerLine]:
     """What the list says of these customers, by customer id: six queries, however many they are."""
     ids = [customer.pk for customer in customers]
     credits = credits_of_many(merchant, ids, at=now)

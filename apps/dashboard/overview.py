@@ -60,9 +60,7 @@ class Attention:
 
     @property
     def is_needed(self) -> bool:
-        return bool(
-            self.below_zero or self.meters_without_plan or self.models_without_cost or self.has_differences
-        )
+        return bool(self.below_zero or self.meters_without_plan or self.models_without_cost or self.has_differences)
 
     @property
     def has_differences(self) -> bool:
@@ -150,9 +148,7 @@ def _days(merchant: Merchant, zone: ZoneInfo, now: datetime) -> list[Day]:
         )
     )
     found = {
-        row["on"].date(): Day(
-            row["on"].date(), row["revenue"], row["total_cost"], row["count"], row["without_cost"]
-        )
+        row["on"].date(): Day(row["on"].date(), row["revenue"], row["total_cost"], row["count"], row["without_cost"])
         for row in rows
     }
     dates = [first + timedelta(days=number) for number in range(DAYS_SHOWN)]
@@ -163,9 +159,7 @@ def _attention(merchant: Merchant, since: datetime, now: datetime) -> Attention:
     below = Balance.objects.for_merchant(merchant).filter(balance__lt=0)
     owing = below.select_related("customer").order_by("balance")[:NAMED_MOST]
     return Attention(
-        below_zero=[
-            Owing(str(balance.customer_id), str(balance.customer), balance.balance) for balance in owing
-        ],
+        below_zero=[Owing(str(balance.customer_id), str(balance.customer), balance.balance) for balance in owing],
         below_zero_count=below.count(),
         meters_without_plan=_meters_without_plan(merchant),
         models_without_cost=_models_without_cost(merchant, since, now),

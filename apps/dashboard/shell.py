@@ -18,25 +18,31 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
     (
         "Monitor",
         (
-            ("Overview", "monitoring", "index", None),
-            ("Requests", "receipt_long", "requests_meteredrequest_changelist", None),
-            ("Customers", "group", "customers_customer_changelist", None),
-            ("Subscriptions", "autorenew", "subscriptions_subscription_changelist", None),
-            ("Ledger", "account_balance", "ledger_ledgerentry_changelist", None),
+            ("Overview", "monitoring", "admin:index", None),
+            ("Requests", "receipt_long", "admin:requests_meteredrequest_changelist", None),
+            ("Customers", "group", "admin:customers_customer_changelist", None),
+            ("Subscriptions", "autorenew", "admin:subscriptions_subscription_changelist", None),
+            ("Ledger", "account_balance", "admin:ledger_ledgerentry_changelist", None),
         ),
     ),
     (
         "Monetize",
         (
-            ("Plans", "sell", "plans_plan_changelist", None),
-            ("Meters", "speed", "meters_meter_changelist", None),
-            ("Credit bundles", "redeem", "plans_creditbundle_changelist", None),
+            ("Plans", "sell", "admin:plans_plan_changelist", None),
+            ("Meters", "speed", "admin:meters_meter_changelist", None),
+            ("Credit bundles", "redeem", "admin:plans_creditbundle_changelist", None),
         ),
     ),
-    ("Developers", (("API keys", "key", "merchants_secretkey_changelist", Right.MANAGE_KEYS),)),
-    ("Settings", (("Team", "badge", "merchants_member_changelist", None),)),
+    (
+        "Developers",
+        (
+            ("API keys", "key", "admin:merchants_secretkey_changelist", Right.MANAGE_KEYS),
+            ("API reference", "menu_book", "api-docs", None),
+        ),
+    ),
+    ("Settings", (("Team", "badge", "admin:merchants_member_changelist", None),)),
 )
-PLATFORM: Final[Entry] = ("Merchants", "storefront", "merchants_merchant_changelist", None)
+PLATFORM: Final[Entry] = ("Merchants", "storefront", "admin:merchants_merchant_changelist", None)
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -65,7 +71,7 @@ def _is_visible(request: HttpRequest, entry: Entry) -> bool:
 
 def _item(entry: Entry) -> dict[str, Any]:
     title, icon, page, _ = entry
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{page}")}
+    return {"title": title, "icon": icon, "link": reverse(page)}
 
 
 def icon(request: HttpRequest) -> str:

@@ -56,9 +56,7 @@ class Dashboard(UnfoldAdminSite):  # type: ignore[misc]
         }
         return TemplateResponse(request, "dashboard/overview.html", context)
 
-    def app_index(
-        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> Any:
         """An app has no page of its own; its first table does."""
         apps = self.get_app_list(request, app_label)
         if not apps:

@@ -23,7 +23,7 @@ class BeatThread(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         """Begin to send, as the worker starts."""
         # It sleeps this many seconds at most, so that it soon notices that it should stop.
-        self.beat = Service(worker.app, max_interval=0.2, schedule_filename=self.schedule_file)
+        self.beat = Service(worker.app, max_interval=1, schedule_filename=self.schedule_file)
         threading.Thread(target=self.beat.start, name="beat", daemon=True).start()
 
     def stop(self, worker: Any) -> None:

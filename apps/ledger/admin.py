@@ -59,6 +59,7 @@ class LedgerEntryAdmin(ScopedAdmin):
     """Every movement of credits, as it was written."""
 
     section = "Ledger"
+    empty_list = "Nothing has moved yet. Credits that are granted or used are written down here and stay."
     compressed_fields = True
     list_display = (
         "time",
@@ -148,7 +149,7 @@ class LedgerEntryAdmin(ScopedAdmin):
 
     @admin.display(description="Why")
     def reason_shown(self, entry: LedgerEntry) -> str:
-        return entry.reason or "–"
+        return entry.reason or display.NOTHING
 
 
 def _customer(request: HttpRequest, text: str) -> Customer | None:
@@ -158,4 +159,3 @@ def _customer(request: HttpRequest, text: str) -> Customer | None:
     except ValidationError:
         return None
     return found
-

@@ -51,6 +51,7 @@ class SecretKeyAdmin(ScopedAdmin):
     """API keys: made, shown once, revoked. Only for those who manage them."""
 
     section = "API keys"
+    empty_list = "Your application needs a key to report usage. It is shown once, when you make it."
     noun = "API key"
     compressed_fields = True
     edit_right = Right.MANAGE_KEYS
@@ -230,7 +231,10 @@ class MemberAdmin(ScopedAdmin):
             messages.info(request, f"{email} has no password yet: send them the link from their page.")
 
     @action(
-        description="Password link…", url_path="password-link", permissions=["manage_team"], variant=ActionVariant.DEFAULT
+        description="Password link…",
+        url_path="password-link",
+        permissions=["manage_team"],
+        variant=ActionVariant.DEFAULT,
     )
     def set_password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a link with which a person who never signed in chooses a password."""
@@ -255,9 +259,7 @@ class MemberAdmin(ScopedAdmin):
 
 def _password_link(user: User) -> str:
     token = default_token_generator.make_token(user)
-    return reverse(
-        "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": token}
-    )
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": token})
 
 
 def _remove(request: HttpRequest, member: Member, data: dict[str, Any]) -> str:

@@ -128,6 +128,8 @@ class ScopedAdmin(Scoped, ModelAdmin):
 
     actions = None
     change_form_template = "merchants/scoped_form.html"
+    empty_list: ClassVar[str] = "There is nothing here yet."
+    """What to say while the table has no rows, and what to do about it."""
     compressed_fields = False
     list_filter_sheet = True
     show_full_result_count = False
@@ -146,9 +148,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
             raise Http404
         return found
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """What the admin finds, or the one row whose public id was typed in."""
         parsed = self._parsed(search_term.strip(), merchant_of(request).mode)
         if parsed is not None:
@@ -228,6 +228,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """One way to save: what it leads to is said by where one is afterwards."""
         obj = kwargs.get("obj")
+        context["show_history"] = obj is not None and bool(self.edit_right or self.actions_detail)
         context["object_title"] = "" if obj is None else self.title_of(obj)
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False, "show_close": False}
         return super().render_change_form(request, context, *args, **kwargs)
@@ -266,7 +267,9 @@ class ScopedAdmin(Scoped, ModelAdmin):
         opened_for, now = request.POST.get("_merchant"), merchant_of(request)
         if opened_for in (None, now.public_id):
             return True
-        messages.error(request, f"Nothing was saved: the form was opened for another merchant, and you act for {now} now.")
+        messages.error(
+            request, f"Nothing was saved: the form was opened for another merchant, and you act for {now} now."
+        )
         return False
 
 

@@ -43,9 +43,7 @@ def add_member(*, merchant: Merchant, email: str, role: Role, by: Member, at: da
     user = User.objects.filter(email__iexact=email.strip()).first() or User.objects.create_user(email.strip())
     try:
         with transaction.atomic():
-            return Member.objects.create(
-                merchant_id=merchant.account_id, user=user, role=role.value, created_at=at
-            )
+            return Member.objects.create(merchant_id=merchant.account_id, user=user, role=role.value, created_at=at)
     except IntegrityError as clash:
         raise AlreadyMember(f"{user.email} is on the team already.") from clash
 

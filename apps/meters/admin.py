@@ -59,6 +59,7 @@ class MeterAdmin(ScopedAdmin):
     """Meters: their price in one sentence, a form that explains itself, and every version there was."""
 
     section = "Meters"
+    empty_list = "A meter says what you measure and what it costs. Make one, link it to a plan, and report usage on it."
     edit_right = Right.EDIT_CATALOGUE
     form = MeterForm
     list_display = ("name", "shown_slug", "price", "plans_count", "version", "since")
@@ -236,5 +237,3 @@ def _snippet(request: HttpRequest, meter: Meter) -> SafeString:
         body,
         cost,
     )
-
-

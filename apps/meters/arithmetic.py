@@ -34,9 +34,7 @@ class ShownLine:
     amount: Decimal
 
 
-def shown_lines(
-    price: Price, lines: Sequence[Line], *, used_before: Decimal, currency: str
-) -> list[ShownLine]:
+def shown_lines(price: Price, lines: Sequence[Line], *, used_before: Decimal, currency: str) -> list[ShownLine]:
     """The lines of a charge that began at `used_before` of its cycle.
 
     `tokens 998,700 to 1,000,000` and `1,300 × $5.00 / 1M`; of a percentage meter `20 % on top of the cost`.
@@ -73,7 +71,7 @@ def _units(price: Price, line: Line, position: Decimal) -> str:
 def _sum(price: Price, line: Line, currency: str) -> str:
     quantity = display.quantity(line.quantity)
     if price.rate_type is RateType.FIXED:
-        return f"{quantity} × {display.rate(line.rate, currency)}{PER[price.tier_type]}"
+        return f"{quantity} {display.TIMES} {display.rate(line.rate, currency)}{PER[price.tier_type]}"
     percent = f"{display.quantity(line.rate)} %"
     if price.percentage_of is PercentageOf.MARKUP:
         return f"cost + {percent}"

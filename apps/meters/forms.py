@@ -212,14 +212,14 @@ class TryForm(forms.Form):
 
     def usage(self, tier_type: TierType) -> Usage:
         """The typed quantities in what the meter counts. Raises UsageInvalid."""
-        first, second = self._typed("try_input"), self._typed("try_output")
+        used = self._typed("try_input")
         match tier_type:
             case TierType.TOKENS:
-                usage = Usage(input_tokens=int(first), output_tokens=int(second))
+                usage = Usage(input_tokens=int(used), output_tokens=int(self._typed("try_output")))
             case TierType.CHARACTERS:
-                usage = Usage(input_characters=int(first), output_characters=int(second))
+                usage = Usage(input_characters=int(used))
             case TierType.MINUTES:
-                usage = Usage(input_seconds=first, output_seconds=second)
+                usage = Usage(input_seconds=used)
             case TierType.REQUESTS:
                 usage = Usage()
         validate_usage(usage)

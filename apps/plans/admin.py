@@ -74,6 +74,7 @@ class PlanAdmin(ScopedAdmin):
     """Plans: what they cost and include, which meters draw on them, and the bundles on top."""
 
     section = "Plans"
+    empty_list = "A plan says what customers pay each cycle and what that includes."
     edit_right = Right.EDIT_CATALOGUE
     form = PlanForm
     inlines = (BundleInline,)
@@ -118,7 +119,7 @@ class PlanAdmin(ScopedAdmin):
 
     @admin.display(description="Bundles")
     def bundles_count(self, plan: Any) -> str:
-        return str(plan.bundles or "–")
+        return str(plan.bundles or display.NOTHING)
 
     @admin.display(description="Subscribers")
     def subscribers_figure(self, plan: Any) -> str:
@@ -180,9 +181,7 @@ class PlanAdmin(ScopedAdmin):
             elif row.has_changed() and row.instance._state.adding:
                 added.append(NewBundle(data["name"], data["cost"], data["credit_amount"]))
             elif row.has_changed():
-                changes.append(
-                    BundleChange(row.instance.public_id, data["name"], data["cost"], data["credit_amount"])
-                )
+                changes.append(BundleChange(row.instance.public_id, data["name"], data["cost"], data["credit_amount"]))
         if changes or added:
             change_plan(plan=form.instance, bundle_changes=changes, new_bundles=added, at=clock.now())
 
@@ -239,6 +238,7 @@ class CreditBundleAdmin(ScopedAdmin):
     """All credit bundles; each is edited on the page of its plan."""
 
     section = "Credit bundles"
+    empty_list = "Bundles are credits that a plan's customers can buy on top. Add them on the page of the plan."
     compressed_fields = True
     list_display = ("name", "plan_link", "cost_figure", "credits_figure", "discount", "made")
     list_select_related = ("plan",)
@@ -276,5 +276,3 @@ def effective_discount(*, cost: Decimal, credit_amount: Decimal) -> str:
     if share == 0:
         return "credits at face value"
     return f"{display.percent(abs(share))} {'off' if share > 0 else 'dearer than face value'}"
-
-

@@ -191,6 +191,4 @@ def _promises(data: dict[str, Any], included: Decimal, interval: str, currency: 
 
 def _prices(merchant: Merchant, meters: list[Meter]) -> list[tuple[str, str]]:
     rates = current_rates(merchant, meters)
-    return [
-        (meter.name, describe(rates[meter.pk].price(meter), currency=merchant.currency)) for meter in meters
-    ]
+    return [(meter.name, describe(rates[meter.pk].price(meter), currency=merchant.currency)) for meter in meters]

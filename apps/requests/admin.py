@@ -150,6 +150,7 @@ class MeteredRequestAdmin(ScopedAdmin):
     """Requests: found, and each explained to the last digit."""
 
     section = "Requests"
+    empty_list = "Requests appear the moment your application reports them. The page of a meter has a line to copy."
     list_display = (
         "time",
         "customer_name",
@@ -173,9 +174,7 @@ class MeteredRequestAdmin(ScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("customer", "meter", "rate")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The one request with this id, else those of a customer with this reference or e-mail.
 
         Never both in one statement: an OR over two tables would read all requests there are.
@@ -207,7 +206,7 @@ class MeteredRequestAdmin(ScopedAdmin):
     @admin.display(description="Model")
     def model_name(self, request: MeteredRequest) -> str | SafeString:
         if not request.model:
-            return "–"
+            return display.NOTHING
         return format_html('{} <span class="muted">{}</span>', request.model, request.provider)
 
     @admin.display(description="Units")
@@ -228,7 +227,7 @@ class MeteredRequestAdmin(ScopedAdmin):
     @admin.display(description="Margin")
     def margin_figure(self, request: MeteredRequest) -> str | SafeString:
         if request.cost is None:
-            return "–"
+            return display.NOTHING
         return markup.share(display.ratio(request.charge - request.cost, request.charge))
 
     @admin.display(description="State")

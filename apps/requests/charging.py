@@ -10,6 +10,7 @@ committed at once. Both doors of `POST /v1/requests`, the batch route and later 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ import psycopg
 from django.db import connection
 
 from apps.core.errors import LavaError
+from apps.core.metrics import CHARGES
 from apps.core.money import ZERO
 from apps.core.pg import Pipe, pipelined_transaction
 from apps.core.public_ids import CUSTOMER, FreshIds, Id, parse_public_id
@@ -109,7 +111,16 @@ def charge(reports: Sequence[Report], *, at: datetime) -> list[Outcome]:
         # A cycle of theirs has ended or credits are over: that comes first, then the charge.
         bring_up_to_date(merchant_id=UUID(merchant_id), customer_id=UUID(customer_id), at=at)
     _charge_items(due, outcomes, at, wait_for_due=False)
-    return [outcome for outcome in outcomes if outcome is not None]
+    answers = [outcome for outcome in outcomes if outcome is not None]
+    for became, times in Counter(map(_became, answers)).items():
+        CHARGES.labels(became).inc(times)
+    return answers
+
+
+def _became(outcome: Outcome) -> str:
+    if isinstance(outcome, Charged):
+        return "charged" if outcome.created else "repeated"
+    return "refused"
 
 
 def _identified(reports: Sequence[Report], outcomes: list[Outcome | None]) -> list[_Item]:
@@ -189,9 +200,7 @@ def _charge_items(
     raise AssertionError("unreachable")
 
 
-def _one_by_one(
-    items: list[_Item], outcomes: list[Outcome | None], at: datetime, *, wait_for_due: bool
-) -> list[_Item]:
+def _one_by_one(items: list[_Item], outcomes: list[Outcome | None], at: datetime, *, wait_for_due: bool) -> list[_Item]:
     """A number of the batch was more than a column can hold: find whose it was, and charge the others."""
     if len(items) == 1:
         outcomes[items[0].place] = OutOfRange("A number of this request is beyond what the books can hold.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from django.db import close_old_connections, connection
 
 from apps.core import clock
 from apps.core.errors import LavaError
+from apps.core.metrics import observe
 from apps.merchants.authentication import key_in_header
 from apps.merchants.secret_keys import authenticate, note_use
 from apps.requests.charging import Charged, charge
@@ -42,6 +44,7 @@ BATCH_MAX: Final = 500
 # Two, so that one batch is read and priced while another waits for its commit.
 THREADS: Final = 2
 
+_ROUTE: Final = "/v1/requests"
 _JSON: Final = (b"content-type", b"application/json")
 _TOO_LARGE: Final[Answer] = (
     413,
@@ -68,6 +71,7 @@ class _Waiting:
     authorization: str | None
     body: bytes
     answer: asyncio.Future[Answer]
+    since: float
 
 
 class Lane:
@@ -90,7 +94,9 @@ class Lane:
             await asyncio.sleep(0.01)
         # Each thread waits for the others here, so each closes its own connection.
         together = threading.Barrier(THREADS)
-        await asyncio.gather(*(self._loop.run_in_executor(self._threads, _disconnect, together) for _ in range(THREADS)))
+        await asyncio.gather(
+            *(self._loop.run_in_executor(self._threads, _disconnect, together) for _ in range(THREADS))
+        )
         self._threads.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +105,7 @@ class Lane:
         if body is None:
             status, answer = _TOO_LARGE
         else:
-            waiting = _Waiting(_header(scope, b"authorization"), body, self._loop.create_future())
+            waiting = _Waiting(_header(scope, b"authorization"), body, self._loop.create_future(), time.monotonic())
             self._waiting.append(waiting)
             self._dispatch_soon()
             status, answer = await waiting.answer
@@ -136,7 +142,9 @@ class Lane:
         self._loop.call_soon_threadsafe(self._hand_back, batch, answers)
 
     def _hand_back(self, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        now = time.monotonic()
         for waiting, answer in zip(batch, answers, strict=True):
+            observe(route=_ROUTE, method="POST", status=answer[0], seconds=now - waiting.since)
             if not waiting.answer.done():  # the client may be gone
                 waiting.answer.set_result(answer)
         self._idle += 1
@@ -164,9 +172,7 @@ def answer_together(posts: Sequence[tuple[str | None, bytes]]) -> list[Answer]:
         except LavaError as refusal:
             answers[place] = _refusal(refusal)
     for place, report, outcome in zip(places, reports, charge(reports, at=at), strict=True):
-        answers[place] = (
-            _charged(outcome, report.merchant.mode) if isinstance(outcome, Charged) else _refusal(outcome)
-        )
+        answers[place] = _charged(outcome, report.merchant.mode) if isinstance(outcome, Charged) else _refusal(outcome)
     return [answer for answer in answers if answer is not None]
 
 

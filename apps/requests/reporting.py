@@ -18,7 +18,7 @@ from msgspec import Meta, Raw, Struct
 from apps.core.errors import LavaError
 from apps.core.money import AMOUNT_MAX, round_charge
 from apps.core.rest.errors import InvalidRequest
-from apps.core.rest.parsing import InvalidJSON
+from apps.core.rest.parsing import InvalidJSON, parse_json
 from apps.merchants.models import Merchant
 from apps.meters.rules.usage import COUNT_MAX, SECONDS_PLACES, Usage, validate_usage
 from apps.providers.costs import cost_of
@@ -84,9 +84,8 @@ class _Batch(Struct, forbid_unknown_fields=True):
     requests: list[Raw]
 
 
-_USAGE_FIELDS: Final = tuple(
-    name for name in Body.__struct_fields__ if name.startswith(("input_", "output_"))
-)
+_USAGE_FIELDS: Final = tuple(name for name in Body.__struct_fields__ if name.startswith(("input_", "output_")))
+_QUOTED_FIELDS: Final = tuple(f'"{name}"'.encode() for name in Body.__struct_fields__)
 _ABSENT: Final = Usage()
 
 _report = msgspec.json.Decoder(Body)
@@ -98,11 +97,13 @@ _response = msgspec.json.Decoder(float_hook=Decimal)
 
 def parse_report(body: bytes | Raw, merchant: Merchant, *, at: datetime) -> Report:
     """One report. Raises InvalidJSON, InvalidRequest, UsageInvalid, MetadataInvalid and ResponseUnreadable."""
+    _refuse_repeated_fields(bytes(body))
     return _to_report(_decoded(_report, body), merchant, at)
 
 
 def parse_estimate(body: bytes, merchant: Merchant, *, at: datetime) -> Report:
     """The report an estimate is asked for. Raises as `parse_report` does."""
+    _refuse_repeated_fields(body)
     return _to_report(_decoded(_estimate, body), merchant, at)
 
 
@@ -131,6 +132,16 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes | Raw) -> Any:
         raise InvalidRequest(_explained(str(wrong))) from wrong
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise InvalidJSON(f"The body is not JSON: {wrong}.") from wrong
+
+
+def _refuse_repeated_fields(body: bytes) -> None:
+    """Refuse a field that is given twice, of which msgspec would silently take the last."""
+    # A name that stands there once is not repeated. One that stands there twice may be a text, or a field of the
+    # forwarded answer: then, and only then, the slower reader looks.
+    for name in _QUOTED_FIELDS:
+        if body.count(name) > 1:
+            parse_json(body)
+            return
 
 
 def _explained(problem: str) -> str:
@@ -219,9 +230,7 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def _cost(
-    body: Body, provider: str, model: str, usage: Usage | ProviderUsage, at: datetime
-) -> ProviderCost | None:
+def _cost(body: Body, provider: str, model: str, usage: Usage | ProviderUsage, at: datetime) -> ProviderCost | None:
     """What the provider asks: as the application says, or else by the price list; None when neither knows."""
     if body.cost is not None:
         if not body.cost.is_finite() or not 0 <= body.cost <= AMOUNT_MAX:

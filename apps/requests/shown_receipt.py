@@ -121,5 +121,3 @@ def _reversals(request: MeteredRequest, entries: list[LedgerEntry]) -> list[Ledg
         customer_id=request.customer_id, kind="reversal", source_id__in=[entry.pk for entry in entries]
     )
     return list(reversals.order_by("seq"))
-
-

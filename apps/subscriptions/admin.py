@@ -14,7 +14,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
-from apps.core import clock, markup
+from apps.core import clock, display, markup
 from apps.ledger.models import Grant
 from apps.merchants.acting import merchant_of
 from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin
@@ -74,6 +74,9 @@ class SubscriptionAdmin(ScopedAdmin):
     """Subscriptions: looked at, and cancelled at the end of their cycle."""
 
     section = "Subscriptions"
+    empty_list = (
+        "Every customer has a subscription, to the Free plan at first. The first customer brings the first one."
+    )
     compressed_fields = True
     list_display = ("customer_link", "plan_link", "status", "cycle", "renews", "started")
     list_display_links = ("customer_link",)
@@ -117,13 +120,13 @@ class SubscriptionAdmin(ScopedAdmin):
     @admin.display(description="Cycle")
     def cycle(self, subscription: Any) -> str | SafeString:
         cycle: Cycle | None = subscription.open_cycle
-        return "–" if cycle is None else f"no. {cycle.seq + 1}"
+        return display.NOTHING if cycle is None else f"no. {cycle.seq + 1}"
 
     @admin.display(description="Renews")
     def renews(self, subscription: Any) -> str | SafeString:
         cycle: Cycle | None = subscription.open_cycle
         if cycle is None:
-            return "–"
+            return display.NOTHING
         word = "ends " if subscription.cancel_requested_at else ""
         return format_html("{}{}", word, markup.day(cycle.ends_at))
 

@@ -10,15 +10,14 @@ from apps.ledger.accounts import Account, NewGrant
 from apps.ledger.kinds import Origin, Pool
 from apps.ledger.models import Grant
 from apps.ledger.rules.burndown import Lot
-from apps.ledger.rules.expiry import RolloverType, rollover_split
+from apps.ledger.rules.expiry import rollover_split
 from apps.plans.models import Plan
+from apps.plans.terms import Interval, RolloverType
 from apps.subscriptions.models import Cycle, Subscription
-from apps.subscriptions.rules.periods import Interval, cycle_bounds
+from apps.subscriptions.rules.periods import cycle_bounds
 
 
-def open_cycle(
-    account: Account, subscription: Subscription, plan: Plan, *, seq: int, carried: Decimal
-) -> Cycle:
+def open_cycle(account: Account, subscription: Subscription, plan: Plan, *, seq: int, carried: Decimal) -> Cycle:
     """Begin cycle `seq`: grant the plan's included credit and take in what was `carried` over.
 
     Both lots end with the cycle. Opening the same cycle twice is refused by the database.
@@ -52,10 +51,10 @@ def close_cycle(account: Account, cycle: Cycle, plan: Plan, *, at: datetime) -> 
     """
     key = f"cycle:{cycle.pk}"
     cycle_lots, bundle_lots = _lots_of(account, cycle)
-    rollover, cap = RolloverType(plan.rollover_type), plan.rollover_cap
+    cap = plan.rollover_cap if plan.rollover_type == RolloverType.FULL else ZERO
     carried = ZERO
     by_id = {lot.grant_id: lot for lot in cycle_lots}
-    for split in rollover_split(cycle_lots, rollover=rollover, cap=cap):
+    for split in rollover_split(cycle_lots, cap=cap):
         lot = by_id[split.grant_id]
         account.roll_over(lot, amount=split.rolled, key=key, at=at, source_id=str(cycle.pk))
         account.expire(account.lot(lot), amount=split.expired, key=key, at=at, source_id=str(cycle.pk))

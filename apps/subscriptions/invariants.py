@@ -11,8 +11,9 @@ from apps.ledger.audit import Books, Finding, invariant, plain
 from apps.ledger.invariants import A9
 from apps.ledger.models import Grant, LedgerEntry
 from apps.ledger.references import refers_to
+from apps.plans.terms import Interval
 from apps.subscriptions.models import Cycle, Subscription
-from apps.subscriptions.rules.periods import Interval, cycle_bounds
+from apps.subscriptions.rules.periods import cycle_bounds
 
 refers_to(Grant, "cycle_id", Cycle)
 refers_to(LedgerEntry, "source_id", Cycle, only="kind IN ('grant_cycle', 'rollover_out', 'rollover_in', 'expiry')")

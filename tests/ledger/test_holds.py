@@ -31,9 +31,7 @@ def test_a_request_holds_one_amount_of_one_customer(ada, acme, starter, at):
     with pytest.raises(HoldConflict):
         place_hold(customer=ada, amount=Decimal(5), request_id="r1", at=at)
     with pytest.raises(HoldConflict):
-        place_hold(
-            customer=make_customer(acme, plan=starter, at=at), amount=Decimal(4), request_id="r1", at=at
-        )
+        place_hold(customer=make_customer(acme, plan=starter, at=at), amount=Decimal(4), request_id="r1", at=at)
 
 
 def test_what_is_not_available_is_not_reserved(ada, at):

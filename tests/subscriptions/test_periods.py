@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.subscriptions.rules.periods import Interval, cycle_bounds, cycle_index_at
+from apps.plans.terms import Interval
+from apps.subscriptions.rules.periods import cycle_bounds, cycle_index_at
 
 
 def at(text: str) -> datetime:

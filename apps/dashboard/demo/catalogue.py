@@ -58,9 +58,7 @@ def _meters(merchant: Merchant, at: datetime) -> list[Meter]:
         ("Images", IMAGES, fixed, TierType.REQUESTS, tiers(("0", "0.08"))),
     )
     return [
-        create_meter(
-            merchant=merchant, name=name, slug=slug, rate_type=rate, tier_type=counts, tiers=price, at=at
-        )
+        create_meter(merchant=merchant, name=name, slug=slug, rate_type=rate, tier_type=counts, tiers=price, at=at)
         for name, slug, rate, counts, price in kinds
     ]
 

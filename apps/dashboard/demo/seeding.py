@@ -31,9 +31,7 @@ class Demo:
     created: bool
 
 
-def ensure_demo(
-    *, password: str, secret_key: str, now: datetime, days: int = DAYS, people: int = len(CAST)
-) -> Demo:
+def ensure_demo(*, password: str, secret_key: str, now: datetime, days: int = DAYS, people: int = len(CAST)) -> Demo:
     """Open the demo merchant with its key, its past and its owner, unless it is there: then nothing changes.
 
     The owner comes last. A run that was cut short leaves a merchant that nobody belongs to, and the next one

@@ -7,16 +7,8 @@ over whole; of the promotional credits $2 roll over and $4 expire.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
 from apps.ledger.rules.burndown import Lot, burns_before
-
-
-class RolloverType(StrEnum):
-    """Whether unused credits move into the next cycle or expire with this one."""
-
-    FULL = "full"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +20,15 @@ class RolloverSplit:
     expired: Decimal
 
 
-def rollover_split(
-    remaining: Sequence[Lot], *, rollover: RolloverType, cap: Decimal | None
-) -> list[RolloverSplit]:
-    """Divide what is left of each lot, in burndown order, so that at most `cap` rolls over (None: all of it).
+def rollover_split(remaining: Sequence[Lot], *, cap: Decimal | None) -> list[RolloverSplit]:
+    """Divide what is left of each lot, in burndown order, so that at most `cap` rolls over.
 
-    A cap takes from the front of the burndown order, as spending would have: the credits that would have been
-    spent first expire, and what the customer keeps is what would have lasted longest. So promotional credits
-    are lost before paid ones. Each lot's `rolled` and `expired` add up to its remainder.
+    None rolls over all of it, zero nothing. A cap takes from the front of the burndown order, as spending
+    would have: the credits that would have been spent first expire, and what the customer keeps is what would
+    have lasted longest. So promotional credits are lost before paid ones. Each lot's `rolled` and `expired`
+    add up to its remainder.
     """
-    if rollover == RolloverType.NONE:
-        room = Decimal(0)
-    elif cap is None:
-        room = sum((lot.remaining for lot in remaining), Decimal(0))
-    else:
-        room = cap
+    room = sum((lot.remaining for lot in remaining), Decimal(0)) if cap is None else cap
     splits = []
     for lot in sorted(remaining, key=burns_before, reverse=True):
         rolled = min(lot.remaining, room)

@@ -7,18 +7,9 @@ end would have lost those three days for good.
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-
-class Interval(StrEnum):
-    """How long a cycle of a plan is."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
-
+from apps.plans.terms import Interval
 
 FIXED_LENGTH: Final = {Interval.DAY: timedelta(days=1), Interval.WEEK: timedelta(weeks=1)}
 MONTHS: Final = {Interval.MONTH: 1, Interval.YEAR: 12}
