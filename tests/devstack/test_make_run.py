@@ -97,7 +97,7 @@ def test_it_introduces_itself_heals_and_the_next_start_knows_what_the_first_did(
 
     after = part_pids(open_folder)
     assert first.end(signal.SIGINT) == 0
-    assert [command_line(pid) for pid in (*before.values(), *after.values())] == [[]] * 6
+    assert not any(command_line(pid) for pid in (*before.values(), *after.values()))
 
     third = start()
     assert shown(third, "secret key") == key
