@@ -16,11 +16,12 @@ PYTHON ?= $(shell for candidate in $(PYTHON_CANDIDATES); do \
 
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
-# Tests and linters need settings, and a database that may forget when the power fails.
-FOR_TESTS := LAVA_SECRET_KEY=only-for-tests LAVA_KEY_PEPPER=only-for-tests \
-	$(IN_VENV) -m apps.devstack.with_postgres --forgetful .lava/test-postgres --
-FOR_BENCH := LAVA_SECRET_KEY=only-for-bench LAVA_KEY_PEPPER=only-for-bench \
-	$(IN_VENV) -m apps.devstack.with_postgres .lava/bench-postgres --
+# Before a command, these give it a PostgreSQL of its own: for tests one that may forget when the power fails.
+WITH_POSTGRES := $(IN_VENV) -m apps.devstack.with_postgres
+WITH_TEST_POSTGRES := $(WITH_POSTGRES) --forgetful .lava/test-postgres --
+WITH_BENCH_POSTGRES := $(WITH_POSTGRES) .lava/bench-postgres --
+test lint bench: export LAVA_SECRET_KEY := not-a-secret
+test lint bench: export LAVA_KEY_PEPPER := not-a-secret
 
 .PHONY: help
 help: ## List what there is
@@ -32,20 +33,20 @@ run: $(VENV)/installed ## Start Lava on this machine: database, web, worker and 
 
 .PHONY: test
 test: $(VENV)/installed-dev ## Run the tests (make test ARGS="tests/ledger -k expiry")
-	@$(FOR_TESTS) $(IN_VENV) -m pytest $(ARGS)
+	@$(WITH_TEST_POSTGRES) $(IN_VENV) -m pytest $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/installed-dev ## Check style, types, who imports whom, and that no migration is missing
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
-	$(FOR_TESTS) $(IN_VENV) -m mypy
+	$(WITH_TEST_POSTGRES) $(IN_VENV) -m mypy
 	$(IN_VENV) $(VENV)/bin/lint-imports
-	$(FOR_TESTS) $(IN_VENV) manage.py check
-	$(FOR_TESTS) $(IN_VENV) manage.py makemigrations --check --dry-run
+	$(WITH_TEST_POSTGRES) $(IN_VENV) manage.py check
+	$(WITH_TEST_POSTGRES) $(IN_VENV) manage.py makemigrations --check --dry-run
 
 .PHONY: bench
 bench: $(VENV)/installed-dev ## Measure how many requests per second are charged, on a durable database
-	@$(FOR_BENCH) $(IN_VENV) -m bench $(ARGS)
+	@$(WITH_BENCH_POSTGRES) $(IN_VENV) -m bench $(ARGS)
 
 .PHONY: seed
 seed: $(VENV)/installed ## Fill the sandbox merchant with months of believable history (make seed ARGS="--days 7")

@@ -20,6 +20,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--stored", type=int, help="requests to store before the second half (default 3,000,000)")
     parser.add_argument("--seconds", type=float, help="length of one run")
     parser.add_argument("--rounds", type=int, help="runs per figure")
+    parser.add_argument("--workers", type=int, default=1, help="web processes (default 1)")
     parser.add_argument("--patience", type=float, help="seconds to wait before each run for a calm machine")
     parser.add_argument("--keep", action="store_true", help="do not drop the database afterwards")
     parser.add_argument("--no-audit", action="store_true", help="do not prove the books afterwards")
@@ -31,6 +32,7 @@ def parse(arguments: list[str]) -> Options:
         seconds=asked.seconds or plain.seconds,
         rounds=asked.rounds or plain.rounds,
         patience=plain.patience if asked.patience is None else asked.patience,
+        workers=asked.workers,
         audit=not asked.no_audit,
         report=not asked.no_report,
         keep=asked.keep,

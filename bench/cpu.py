@@ -48,10 +48,10 @@ class Meter:
     def _read(self) -> dict[str, float]:
         seconds = {_MACHINE: _machine_busy()}
         if self.web is not None:
-            process = _PROC / str(self.web)
+            web = [self.web, *_children(self.web)]
             # The first thread has the process's number and runs the loop; threads that ended count in the whole.
-            seconds[LOOP] = _own(_fields(process / "task" / str(self.web) / "stat"))
-            seconds[THREADS] = _own(_fields(process / "stat")) - seconds[LOOP]
+            seconds[LOOP] = sum(_own(_fields(_PROC / f"{pid}/task/{pid}/stat")) for pid in web)
+            seconds[THREADS] = sum(_own(_fields(_PROC / f"{pid}/stat")) for pid in web) - seconds[LOOP]
         if self.postmaster is not None:
             seconds[POSTGRES] = _tree(self.postmaster)
         return seconds
@@ -91,16 +91,23 @@ def _own(fields: list[str]) -> float:
 
 def _tree(parent: int) -> float:
     """A process, its children, and those of its children that have ended."""
-    fields = _fields(_PROC / str(parent) / "stat")
-    total = _own(fields) + (int(fields[_CHILDREN_USER]) + int(fields[_CHILDREN_SYSTEM])) / _TICK
+    fields = _fields(_PROC / f"{parent}/stat")
+    ended = (int(fields[_CHILDREN_USER]) + int(fields[_CHILDREN_SYSTEM])) / _TICK
+    return _own(fields) + ended + sum(_own(child) for child in _children(parent).values())
+
+
+def _children(parent: int) -> dict[int, list[str]]:
+    """The processes that a process has started, and their figures."""
+    children = {}
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             try:
                 fields = _fields(entry / "stat")
             except OSError:  # it has just ended
                 continue
-            total += _own(fields) if int(fields[_PARENT]) == parent else 0.0
-    return total
+            if int(fields[_PARENT]) == parent:
+                children[int(entry.name)] = fields
+    return children
 
 
 def _machine_busy() -> float:

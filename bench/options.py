@@ -17,6 +17,7 @@ class Options:
     rounds: int
     # How long to wait before each run for others on this machine to be quiet.
     patience: float = 10.0
+    workers: int = 1
     audit: bool = True
     report: bool = True
     keep: bool = False

@@ -98,7 +98,6 @@ class Findings:
     watched: list[Watched] = field(default_factory=list)
     stacks: dict[int, Stacks] = field(default_factory=dict)
     hot_updates: dict[str, tuple[int, float]] = field(default_factory=dict)
-    audit: Audit | None = None
     took_seconds: float = 0.0
 
 
@@ -122,24 +121,34 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def write(findings: Findings) -> None:
-    """Print the page, and keep it."""
+def write(findings: Findings) -> Path | None:
+    """Print the page; unless told otherwise keep it, and return where."""
     page = "\n".join(_page(findings)) + "\n"
     print("\n" + page)
-    if findings.options.report:
-        FOLDER.mkdir(exist_ok=True)
-        path = FOLDER / f"{datetime.now(UTC):%Y-%m-%d}.md"
-        path.write_text(page)
-        print(f"Kept as {path.relative_to(FOLDER.parent.parent)}")
+    if not findings.options.report:
+        return None
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{datetime.now(UTC):%Y-%m-%d}.md"
+    path.write_text(page)
+    print(f"Kept as {path.relative_to(FOLDER.parent.parent)}")
+    return path
+
+
+def add_audit(audit: Audit, report: Path | None) -> None:
+    """Print what the proof of the books said, and add it to the page that was kept."""
+    print(audit.said)
+    if report is not None:
+        with report.open("a") as page:
+            page.write(f"\n## The books afterwards\n\n```text\n{audit.said}\n```\n")
 
 
 def _page(findings: Findings) -> Iterator[str]:
     yield f"# Charges per second, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     yield ""
     yield (
-        "Lava: `POST /v1/requests` on one uvicorn process, with authentication, pricing, entries, counters, rollups "
-        "and the JSON answer. pgbench: one charge per transaction in plain SQL on the same tables of the same database, "
-        "for customers of a second merchant of the same shape, prepared, in the faster of two ways "
+        f"Lava: `POST /v1/requests` on {_processes(findings.options.workers)}, with authentication, pricing, entries, "
+        "counters, rollups and the JSON answer. pgbench: one charge per transaction in plain SQL, on the same tables of the same "
+        "database, for customers of a second merchant of the same shape, prepared, in the faster of two ways "
         f"({', '.join(sorted({series.name for series in findings.scripts.values()}))}). "
         "Load generator, web process and PostgreSQL share the machine. Every commit is durable. "
         f"Each figure is the median of {findings.options.rounds} runs of {findings.options.seconds:g} s, "
@@ -153,9 +162,11 @@ def _page(findings: Findings) -> Iterator[str]:
     if len(findings.stages) == 2:
         yield from _full_against_empty(*findings.stages, stored_in_seconds=findings.stored_in_seconds)
     yield from _where_the_time_goes(findings)
-    if findings.audit:
-        yield from ("", "## The books afterwards", "", "```text", findings.audit.said, "```")
     yield from ("", f"All of it took {findings.took_seconds / 60:.1f} minutes.")
+
+
+def _processes(workers: int) -> str:
+    return "one uvicorn process" if workers == 1 else f"{workers} uvicorn processes"
 
 
 def _stage(stage: Stage) -> Iterator[str]:

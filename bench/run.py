@@ -23,7 +23,7 @@ from bench.figures import Metered, Run, Series
 from bench.history import signed_up_at, store_history
 from bench.options import BATCH, CONNECTIONS, CUSTOMERS, Options
 from bench.pgbench import IN_ONE_GO, IN_STEPS, pgbench
-from bench.report import Audit, Findings, Row, Stage, machine, write
+from bench.report import Audit, Findings, Row, Stage, add_audit, machine, write
 from bench.web import HOST, PROJECT, web_process
 
 # Who sends batches has collected them: a few senders, not many.
@@ -117,7 +117,7 @@ def run(options: Options, url: str) -> None:
     _say(f"Making the books: two merchants with {CUSTOMERS:,} customers each")
     bench = _prepare(options, url)
     findings.ceiling = _ceiling(bench)
-    with web_process() as (process, bench.address):
+    with web_process(workers=options.workers) as (process, bench.address):
         bench.web = process.pid
         bench.has_batch_route = _has_batch_route(bench)
         findings.scripts = _choose_scripts(bench)
@@ -128,13 +128,14 @@ def run(options: Options, url: str) -> None:
             findings.stages.append(_measure(bench, "full", findings.scripts))
         _dissect(bench, findings)
     findings.hot_updates = anatomy.hot_updates(url)
-    if options.audit:
-        _say("Proving the books")
-        findings.audit = _audit()
     findings.took_seconds = time.monotonic() - began_at
-    write(findings)
-    if findings.audit and not findings.audit.clean:
-        sys.exit("The books do not agree: the figures are worth nothing.")
+    report = write(findings)
+    if options.audit:
+        _say("Proving the books: every request of both merchants is computed again, which takes its time")
+        audit = _audit()
+        add_audit(audit, report)
+        if not audit.clean:
+            sys.exit("The books do not agree: the figures are worth nothing.")
 
 
 def _prepare(options: Options, url: str) -> Bench:
@@ -149,7 +150,7 @@ def _prepare(options: Options, url: str) -> Bench:
 def _ceiling(bench: Bench) -> Series:
     """What uvicorn and the load generator could do if charging cost nothing."""
     series = Series("an application that only answers")
-    with web_process("bench.ceiling:application") as (process, bench.address):
+    with web_process("bench.ceiling:application", workers=bench.options.workers) as (process, bench.address):
         bench.web = process.pid
         series.runs.append(bench.singles(hot=False, connections=CONNECTIONS))
     return series

@@ -1,4 +1,4 @@
-"""The web process under test: uvicorn with one worker, started as production starts it."""
+"""The web process under test: uvicorn, started as production starts it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Web = tuple[subprocess.Popen[bytes], tuple[str, int]]
 
 
 @contextmanager
-def web_process(application: str = "lava.asgi:application") -> Iterator[Web]:
+def web_process(application: str = "lava.asgi:application", *, workers: int = 1) -> Iterator[Web]:
     """Run the application until the block ends. What it logs is shown if it does not start or dies."""
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", application, "--host", HOST, "--port", str(port)]
-    command += ["--workers", "1", "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+    command += ["--workers", str(workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
     command += ["--log-level", "warning", "--backlog", "2048"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=PROJECT, env=os.environ, stdout=log, stderr=log)

@@ -1,33 +1,38 @@
-"""The two lanes: the hot route goes to its own door, everything else to Django.
+"""The two lanes: the hot routes go to a door of their own, everything else to Django.
 
-Both doors lead to the same functions; with a rate limit on usage reporting the hot route goes
+Both doors lead to the same functions; with a rate limit on usage reporting the hot routes go
 through Django too, which counts.
 """
 
+import gc
 import os
 from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lava.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from django.conf import settings  # noqa: E402
+from django.conf import settings
 
-from apps.core import process_cache  # noqa: E402
-from apps.requests.lane import Lane, Receive, Scope, Send  # noqa: E402
+from apps.core import process_cache
+from apps.requests.lane import Lane, Receive, Scope, Send, answer_batches, answer_together
 
-lane = Lane()
-HOT_PATH = None if settings.USAGE_RATE_LIMIT_PER_MINUTE else "/v1/requests"
+lanes = {
+    "/v1/requests": Lane(answer_together),
+    "/v1/requests/batch": Lane(answer_batches, most=1),
+}
+if settings.USAGE_RATE_LIMIT_PER_MINUTE:
+    lanes = {}
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Route one connection."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
-    elif scope["type"] == "http" and scope["path"] == HOT_PATH and scope["method"] == "POST":
-        await lane(scope, receive, send)
+    elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in lanes:
+        await lanes[scope["path"]](scope, receive, send)
     else:
         await django_application(cast(Any, scope), receive, cast(Any, send))
 
@@ -38,10 +43,14 @@ async def _live(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             process_cache.listen()
-            lane.start()
+            for lane in lanes.values():
+                lane.start()
+            # What was loaded until now stays; the collector need not walk it again and again.
+            gc.freeze()
             await send({"type": "lifespan.startup.complete"})
         else:
-            await lane.stop()
+            for lane in lanes.values():
+                await lane.stop()
             process_cache.stop_listening()
             await send({"type": "lifespan.shutdown.complete"})
             return

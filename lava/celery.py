@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lava.settings")
 
@@ -14,8 +15,6 @@ app.autodiscover_tasks()
 @app.on_after_configure.connect
 def schedule(sender: Celery, **_: object) -> None:
     """Fill the beat schedule. Any number of beats is harmless: every task claims rows before it works."""
-    from django.conf import settings
-
     every = float(settings.SWEEP_SECONDS)
     sender.conf.beat_schedule = {
         "renew what is due": {"task": "subscriptions.renew_due", "schedule": every},

@@ -17,9 +17,7 @@ def text(name: str, default: str | None = None) -> str:
     if value:
         return value
     if default is None:
-        raise BadEnvironment(
-            name, "is not set. `make run` sets it for you; docs/operations.md lists them all."
-        )
+        raise BadEnvironment(name, "is not set. `make run` sets it for you; docs/operations.md lists them all.")
     return default
 
 

@@ -107,7 +107,9 @@ DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 # A request waits this long for a row somebody else holds, and no statement runs for ever. A prepared
 # statement keeps the plan of its first execution: planning a charge anew takes longer than running it.
 DATABASES["default"]["OPTIONS"].setdefault(
-    "options", "-c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+    "options",
+    "-c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=60s"
+    " -c idle_in_transaction_session_timeout=60s",
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -206,9 +208,7 @@ SECURE_COOKIES = env.flag("LAVA_SECURE_COOKIES", BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("LAVA_BEHIND_TLS_PROXY", False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("LAVA_BEHIND_TLS_PROXY", False) else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES and PRODUCTION else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

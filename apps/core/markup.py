@@ -100,7 +100,8 @@ def copyable(text: str, *, most: int = 22) -> SafeString:
 def bar(percent: int) -> SafeString:
     """How much of something is left, as a bar and a number."""
     return format_html(
-        '<span class="left"><meter min="0" max="100" value="{0}">{0} %</meter> <span class="figure">{0} %</span></span>',
+        '<span class="left"><meter min="0" max="100" value="{0}">{0} %</meter> '
+        '<span class="figure">{0} %</span></span>',
         percent,
     )
 

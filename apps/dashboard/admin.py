@@ -17,9 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action
-from unfold.enums import ActionVariant
-from unfold.views import ChangeList
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminEmailInputWidget,
@@ -29,8 +26,9 @@ from unfold.widgets import (
 )
 
 from apps.core import clock, display, markup
+from apps.core.errors import LavaError
 from apps.core.public_ids import new_id
-from apps.customers.details import change_customer, validate_reference_id
+from apps.customers.details import ReferenceIdTaken, change_customer, validate_reference_id
 from apps.customers.models import Customer
 from apps.dashboard.customer_page import CustomerLine, customer_lines, customer_page
 from apps.ledger.granting import adjust_credits, give_credits
@@ -39,7 +37,7 @@ from apps.ledger.statements import credits_of
 from apps.merchants.acting import actor_of, merchant_of
 from apps.merchants.models import Merchant
 from apps.merchants.roles import Right
-from apps.merchants.scoped_admin import ObjectAction, RefusableForm, ScopedAdmin, become
+from apps.merchants.scoped_admin import ObjectAction, RefusableForm, RowsInUse, ScopedAdmin, become, object_action
 from apps.plans.models import Plan
 from apps.subscriptions.enrolment import delete_customer, put_on_plan, sign_up_customer
 from apps.subscriptions.standing import subscription_of
@@ -78,8 +76,18 @@ class CustomerForm(RefusableForm):
             raise ValidationError("Write a telephone number as +14155552671: a plus, the country code, the number.")
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
+    def clean_reference_id(self) -> str | None:
+        """The reference, which is not to be mistaken for an id of ours, or None."""
+        text: str | None = self.cleaned_data["reference_id"] or None
+        if text is not None:
+            try:
+                validate_reference_id(text)
+            except LavaError as refusal:
+                raise ValidationError(str(refusal), code=refusal.code) from refusal
+        return text
 
-class CustomerList(ChangeList):
+
+class CustomerList(RowsInUse):
     """The list, each customer with what they have."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -130,6 +138,7 @@ class CustomerAdmin(ScopedAdmin):
     """Customers: found, understood, and given credits."""
 
     section = "Customers"
+    rows = CustomerList
     empty_list = "Customers appear when your application creates them, or when you add one here."
     edit_right = Right.EDIT_CUSTOMERS
     form = CustomerForm
@@ -140,16 +149,6 @@ class CustomerAdmin(ScopedAdmin):
     ordering = ("-id",)
     change_form_template = "customers/customer.html"
     actions_detail = ("grant", "adjust", "change_plan", "forget")
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Customers; those who were forgotten are still reached from the ledger."""
-        customers = super().get_queryset(request)
-        if request.resolver_match and request.resolver_match.url_name == "customers_customer_changelist":
-            customers = customers.filter(deleted_at__isnull=True)
-        return customers
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return CustomerList
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not of a customer who was forgotten."""
@@ -195,17 +194,19 @@ class CustomerAdmin(ScopedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return [("Contact" if obj else None, {"fields": ("name", "email", "phone", "reference_id")})]
 
-    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Sign a customer up, on the Free plan; or change what is known about one."""
         data = form.cleaned_data
         contact = {"name": data["name"], "email": data["email"], "phone": data["phone"]}
-        reference_id = data["reference_id"] or None
+        reference_id = data["reference_id"]
         if change:
             change_customer(customer=obj, reference_id=reference_id, **contact)
             return
-        if reference_id is not None:
-            validate_reference_id(reference_id)
-        made, _ = sign_up_customer(merchant=merchant_of(request), reference_id=reference_id, at=clock.now(), **contact)
+        made, is_new = sign_up_customer(
+            merchant=merchant_of(request), reference_id=reference_id, at=clock.now(), **contact
+        )
+        if not is_new:
+            raise ReferenceIdTaken(f"{made} has the reference_id {reference_id!r} already.")
         become(obj, made)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -216,22 +217,22 @@ class CustomerAdmin(ScopedAdmin):
             context["entries_url"] = _of_customer("ledger_ledgerentry", customer)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @action(description="Grant credits…", url_path="grant", permissions=["move_credits"], variant=ActionVariant.PRIMARY)
+    @object_action("Grant credits…", path="grant", right=Right.MOVE_CREDITS, is_main=True)
     def grant(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Give promotional credits."""
         return self.act(request, object_id, _with_balance(GRANT, self.get_object_or_404(request, object_id)))
 
-    @action(description="Adjust…", url_path="adjust", permissions=["move_credits"], variant=ActionVariant.DEFAULT)
+    @object_action("Adjust…", path="adjust", right=Right.MOVE_CREDITS)
     def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Correct the balance."""
         return self.act(request, object_id, _with_balance(ADJUST, self.get_object_or_404(request, object_id)))
 
-    @action(description="Change plan…", url_path="plan", permissions=["edit_customers"], variant=ActionVariant.DEFAULT)
+    @object_action("Change plan…", path="plan", right=Right.EDIT_CUSTOMERS)
     def change_plan(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Put them on another free plan."""
         return self.act(request, object_id, _plan_change(self.get_object_or_404(request, object_id)))
 
-    @action(description="Forget…", url_path="forget", permissions=["edit_customers"], variant=ActionVariant.DEFAULT)
+    @object_action("Forget…", path="forget", right=Right.EDIT_CUSTOMERS)
     def forget(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Forget who they are."""
         return self.act(request, object_id, FORGET)

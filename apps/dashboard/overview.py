@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Sum
@@ -104,6 +104,7 @@ def overview_of(merchant: Merchant, *, now: datetime) -> Overview:
         currency=merchant.currency,
         now=now,
         month_from=month_from,
+        # To the end of the hour that has begun.
         month=sums_between(merchant, month_from, now + timedelta(hours=1)),
         before=sums_between(merchant, before_from, min(before_from + (now - month_from), month_from)),
         unspent_credits=book["balance"] + book["deficit"],
@@ -119,12 +120,12 @@ def _month_start(local: datetime) -> datetime:
     return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _book(merchant: Merchant) -> dict[str, Decimal]:
+def _book(merchant: Merchant) -> dict[str, Any]:
     """The sums of all balances: what customers have left together, and what they owe."""
     found = Balance.objects.for_merchant(merchant).aggregate(
         balance=Sum("balance", default=ZERO), deficit=Sum("deficit", default=ZERO), customers=Count("customer_id")
     )
-    sums: dict[str, Decimal] = found
+    sums: dict[str, Any] = found
     return sums
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from django.db.models import Q
 from django.urls import reverse
@@ -63,7 +62,7 @@ def _requests(merchant: Merchant, text: str) -> list[Found]:
 
 
 def _by_id(prefix: str, merchant: Merchant, text: str) -> Q:
-    found: UUID | None = parse_public_id(prefix, merchant.mode, text)
+    found = parse_public_id(prefix, merchant.mode, text)
     return Q(pk=found) if found else Q(pk__in=[])
 
 

@@ -20,7 +20,7 @@ from apps.dashboard.quick_search import found_by
 from apps.merchants.acting import has_merchant, merchant_of, merchants_of, one_of_theirs, switch_to
 
 
-class Dashboard(UnfoldAdminSite):  # type: ignore[misc]
+class Dashboard(UnfoldAdminSite):
     """The merchant's home, on the Django admin."""
 
     site_title = "Lava"
@@ -69,6 +69,10 @@ class Dashboard(UnfoldAdminSite):  # type: ignore[misc]
             return render(request, "dashboard/no_merchant.html", status=403)
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Passwords are allauth's too."""
+        return redirect("account_change_password")
+
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out, and be where one can sign in again."""
         logout(request)
@@ -82,7 +86,7 @@ class Dashboard(UnfoldAdminSite):  # type: ignore[misc]
         switch_to(request, merchant)
         return redirect(same_kind_of_page(request.POST.get("from", "")))
 
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What Ctrl+K finds: only of this merchant, and never from a cache that another one shares."""
         results = found_by(merchant_of(request), request.GET.get("s", "").strip())
         return TemplateResponse(request, "dashboard/_search_results.html", {"results": results})

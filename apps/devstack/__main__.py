@@ -23,6 +23,7 @@ from apps.devstack.stack import (
     FOLDER,
     HOST,
     PROJECT,
+    WORKER_READY,
     environment,
     make_folder,
     postgres_part,
@@ -42,7 +43,7 @@ class AlreadyRunning(CannotStart):
 
 
 class NotHealthy(CannotStart):
-    """The web server runs but does not report itself ready."""
+    """Web server and worker run, but one of them does not report itself ready."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,6 +96,7 @@ def start_and_watch(supervisor: Supervisor, database: Callable[[], str], *, port
     began = time.monotonic()
     try:
         settings = environment(database_url=database(), port=port)
+        say("Bringing the database up to date; the first time, a sandbox merchant gets its history.")
         sandbox = json.loads(supervisor.complete(setup_part(settings)))
         supervisor.start(web_part(settings, port=port))
         supervisor.start(worker_part(settings))
@@ -117,9 +119,12 @@ def start_postgres(supervisor: Supervisor, postgres: EmbeddedPostgres, users: Fo
 
 
 def is_healthy(*, port: int, deadline: float) -> bool:
-    """Whether the web server answers that it is ready. Raises `NotHealthy` after the deadline."""
+    """Whether the worker takes tasks and the web server answers. Raises `NotHealthy` after the deadline."""
     if time.monotonic() > deadline:
-        raise NotHealthy(f"http://{HOST}:{port}/readyz was not ready within {HEALTHY_WITHIN_SECONDS:g} s.")
+        who = f"http://{HOST}:{port}/readyz" if WORKER_READY.exists() else "The worker"
+        raise NotHealthy(f"{who} was not ready within {HEALTHY_WITHIN_SECONDS:g} s.")
+    if not WORKER_READY.exists():
+        return False
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
@@ -161,3 +166,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except CannotStart as refusal:
         sys.exit(f"\n{refusal}\n")
+    except KeyboardInterrupt:  # before there was anything to stop
+        sys.exit(130)

@@ -39,6 +39,7 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 # Replaying the log after a crash can take minutes; a server that is alive is given them.
 READY_WITHIN_SECONDS = 600.0
 STOPPED_WITHIN_SECONDS = 60.0
+RESTARTED_WITHIN_SECONDS = 30.0
 # What a killed server leaves behind ends within moments; until then a new one declines to start.
 LEFTOVERS_GONE_WITHIN_SECONDS = 10.0
 LEFTOVERS = "is still in use"
@@ -116,7 +117,10 @@ class EmbeddedPostgres:
         """Have it running while the block lasts. Of several borrowers at once, the last one stops it."""
         with self._lock("door") as door, self._lock("users") as users:
             door.alone()
+            is_first = users.try_alone()
             users.together()
+            if not is_first:
+                self._wait_for_whoever_runs_it()
             url = self.start()
             door.release()
             try:
@@ -282,6 +286,12 @@ class EmbeddedPostgres:
             last_words = self._last_words()
             if LEFTOVERS not in last_words or time.monotonic() > deadline:
                 raise PostgresFailed(f"PostgreSQL did not start. The end of {self.log}:\n\n{last_words}")
+
+    def _wait_for_whoever_runs_it(self) -> None:
+        """Leave it to a supervisor to start a server that has just died: two would be in each other's way."""
+        deadline = time.monotonic() + RESTARTED_WITHIN_SECONDS
+        while not self.is_ready() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _becomes_ready(self) -> bool:
         """Wait for the server that is starting; False when it ended instead."""

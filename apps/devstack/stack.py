@@ -17,6 +17,8 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 # Everything that is not code: data, passwords, logs.
 FOLDER = Path(os.environ.get("LAVA_FOLDER") or PROJECT / ".lava").absolute()
 HOST = "127.0.0.1"
+# The worker answers no requests; that this file is there says that it has begun to take tasks.
+WORKER_READY = FOLDER / "worker-ready"
 
 
 def make_folder() -> None:
@@ -76,7 +78,8 @@ def web_part(settings: Mapping[str, str], *, port: int) -> Part:
 
 def worker_part(settings: Mapping[str, str]) -> Part:
     """Renewals, rollovers and everything else that happens by the clock."""
-    return _python_part("worker", settings, "apps.devstack.worker", str(FOLDER / "beat-schedule"))
+    WORKER_READY.unlink(missing_ok=True)
+    return _python_part("worker", settings, "apps.devstack.worker", str(FOLDER / "beat-schedule"), str(WORKER_READY))
 
 
 def _python_part(name: str, settings: Mapping[str, str], module: str, *arguments: str) -> Part:

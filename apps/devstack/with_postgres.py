@@ -52,3 +52,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except CannotStart as refusal:
         sys.exit(f"\n{refusal}\n")
+    except KeyboardInterrupt:  # before the command had begun
+        sys.exit(130)

@@ -1,4 +1,4 @@
-"""`python -m apps.devstack.worker SCHEDULE_FILE`: Celery's worker and its beat in one process.
+"""`python -m apps.devstack.worker SCHEDULE_FILE READY_FILE`: Celery's worker and its beat in one process.
 
 Celery's own `worker --beat` makes beat a second process, and what that one sends over the in-memory broker
 never leaves it. Here beat is a thread, so that it works with and without Redis.
@@ -7,12 +7,14 @@ never leaves it. Here beat is a thread, so that it works with and without Redis.
 import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
 from celery.app.utils import find_app
 from celery.beat import Service
 from celery.exceptions import SecurityWarning
+from celery.signals import worker_ready
 
 
 class BeatThread(bootsteps.StartStopStep):
@@ -31,9 +33,10 @@ class BeatThread(bootsteps.StartStopStep):
         self.beat.stop(wait=True)
 
 
-def main(schedule_file: str) -> None:
-    """Work until SIGTERM; tasks that have begun are finished."""
+def main(schedule_file: str, ready_file: str) -> None:
+    """Work until SIGTERM; tasks that have begun are finished. Makes `ready_file` once it takes tasks."""
     app = find_app("lava")
+    worker_ready.connect(lambda **_: Path(ready_file).touch(), weak=False)
     BeatThread.schedule_file = schedule_file
     app.steps["worker"].add(BeatThread)
     # On this machine everything may run as root: PostgreSQL, which must not, takes care of itself.
@@ -43,4 +46,4 @@ def main(schedule_file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

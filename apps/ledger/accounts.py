@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from apps.core.money import AMOUNT_MAX, ZERO, AmountTooLarge
+from apps.core.money import AMOUNT_MAX, AmountTooLarge
 from apps.core.public_ids import FreshIds, Id
 from apps.ledger.kinds import GRANTED_BY, Kind, Origin, Pool
 from apps.ledger.rules.burndown import Lot, burns_before, draw_down, pay_deficit
@@ -124,21 +124,15 @@ class Account:
         """Give a lot of credits, which pays the deficit first. Returns the grant's id."""
         return self._give(given, GRANTED_BY[given.origin], at, source_id)
 
-    def expire(
-        self, lot: Lot, *, amount: Decimal, key: str, at: datetime, source_id: Id | None = None
-    ) -> None:
+    def expire(self, lot: Lot, *, amount: Decimal, key: str, at: datetime, source_id: Id | None = None) -> None:
         """Take what is left unused of a lot that is over."""
         self._move_out(Kind.EXPIRY, lot, amount, f"{key}/expiry/{lot.grant_id}", at, source_id)
 
     def roll_over(self, lot: Lot, *, amount: Decimal, key: str, at: datetime, source_id: Id) -> None:
         """Take credits out of a lot to carry them into the next cycle, where a rollover grant takes them in."""
-        self._move_out(
-            Kind.ROLLOVER_OUT, lot, amount, f"{key}/rollover_out/{lot.grant_id}", at, source_id
-        )
+        self._move_out(Kind.ROLLOVER_OUT, lot, amount, f"{key}/rollover_out/{lot.grant_id}", at, source_id)
 
-    def give_back(
-        self, *, lot: Lot | None, amount: Decimal, entry_id: Id, instead: NewGrant, at: datetime
-    ) -> None:
+    def give_back(self, *, lot: Lot | None, amount: Decimal, entry_id: Id, instead: NewGrant, at: datetime) -> None:
         """Reverse one usage entry, on the lot it was drawn from (None: the deficit).
 
         What cannot go back there, because the deficit was paid meanwhile, comes as a fresh lot, `instead`.
@@ -159,9 +153,7 @@ class Account:
         """Reverse one usage entry into a fresh lot, because the one it was drawn from is over."""
         self._give(given, Kind.REVERSAL, at, entry_id)
 
-    def _move_out(
-        self, kind: Kind, lot: Lot, amount: Decimal, key: str, at: datetime, source_id: Id | None
-    ) -> None:
+    def _move_out(self, kind: Kind, lot: Lot, amount: Decimal, key: str, at: datetime, source_id: Id | None) -> None:
         if amount:
             self._post(kind, -amount, lot.grant_id, key, source_id, at)
             self._set_remaining(lot, lot.remaining - amount)
@@ -177,9 +169,7 @@ class Account:
         reason: str,
     ) -> None:
         for line, draw in enumerate(draw_down(self.lots, amount)):
-            self._post(
-                kind, -draw.amount, draw.grant_id, f"{key}/{line}", source_id, at, actor=actor, reason=reason
-            )
+            self._post(kind, -draw.amount, draw.grant_id, f"{key}/{line}", source_id, at, actor=actor, reason=reason)
             if draw.grant_id is None:
                 self.deficit += draw.amount
             else:
@@ -212,7 +202,7 @@ class Account:
             for place, held in enumerate(lots):
                 if held.grant_id == lot.grant_id:
                     if remaining:
-                        lots[place] = replace(held, remaining=remaining)
+                        lots[place] = Lot(held.grant_id, remaining, held.expires_at, held.promotional, held.created_at)
                     else:
                         del lots[place]
                     return
@@ -238,7 +228,5 @@ class Account:
         if given is not None:
             actor, reason = given.actor, given.reason
         self.entries.append(
-            NewEntry(
-                self.ids.next(), self.seq, kind, amount, grant_id, self.balance, source_id, key, at, actor, reason
-            )
+            NewEntry(self.ids.next(), self.seq, kind, amount, grant_id, self.balance, source_id, key, at, actor, reason)
         )

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
 from apps.core import display, markup
-from apps.customers.models import Customer
+from apps.customers.admin_filter import CustomerFilter
 from apps.ledger.kinds import RULES, Kind
 from apps.ledger.models import LedgerEntry
 from apps.ledger.wording import KIND_WORDS
-from apps.merchants.acting import merchant_of
 from apps.merchants.scoped_admin import ScopedAdmin
 
 
@@ -31,27 +29,6 @@ class KindFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(kind=self.value()) if self.value() else queryset
-
-
-class CustomerFilter(admin.SimpleListFilter):
-    """One customer, whose page links here; a list of all of them would be no filter."""
-
-    title = "customer"
-    parameter_name = "customer"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        chosen = request.GET.get(self.parameter_name)
-        found = _customer(request, chosen) if chosen else None
-        return [(chosen, str(found))] if chosen and found else []
-
-    def has_output(self) -> bool:
-        return bool(self.lookup_choices)
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if not self.value():
-            return queryset
-        found = _customer(request, str(self.value()))
-        return queryset.filter(customer=found) if found else queryset.none()
 
 
 @admin.register(LedgerEntry)
@@ -101,10 +78,6 @@ class LedgerEntryAdmin(ScopedAdmin):
     def time(self, entry: LedgerEntry) -> SafeString:
         return markup.moment(entry.created_at)
 
-    def title_of(self, obj: LedgerEntry) -> str:
-        moved = display.signed(display.charge(obj.amount, obj.currency), obj.amount)
-        return f"{KIND_WORDS[Kind(obj.kind)]}, {moved}"
-
     @admin.display(description="Time")
     def timestamp(self, entry: LedgerEntry) -> SafeString:
         return markup.timestamp(entry.created_at)
@@ -150,12 +123,3 @@ class LedgerEntryAdmin(ScopedAdmin):
     @admin.display(description="Why")
     def reason_shown(self, entry: LedgerEntry) -> str:
         return entry.reason or display.NOTHING
-
-
-def _customer(request: HttpRequest, text: str) -> Customer | None:
-    customers = Customer.objects.for_merchant(merchant_of(request))
-    try:
-        found: Customer | None = customers.filter(pk=text).first()
-    except ValidationError:
-        return None
-    return found

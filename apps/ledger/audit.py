@@ -112,7 +112,7 @@ def invariants(only: Collection[str] = ()) -> list[Invariant]:
     unknown = sorted(set(only) - _invariants.keys())
     if unknown:
         raise NoSuchInvariant(f"There is no invariant {', '.join(unknown)}; there are {', '.join(_invariants)}.")
-    return sorted((_invariants[id] for id in only or _invariants), key=lambda stated: int(stated.id[1:]))
+    return sorted((_invariants[id] for id in set(only) or _invariants), key=lambda stated: int(stated.id[1:]))
 
 
 class Books:

@@ -71,9 +71,7 @@ def give_credits(
     return _give(customer, given, at)
 
 
-def adjust_credits(
-    *, customer: Customer, amount: Decimal, at: datetime, key: str, actor: str, reason: str
-) -> None:
+def adjust_credits(*, customer: Customer, amount: Decimal, at: datetime, key: str, actor: str, reason: str) -> None:
     """Correct a balance by hand, up (`amount` > 0) or down, exactly once per `key`.
 
     Down takes the lots in burndown order and goes below zero when they do not suffice. Raises ReasonMissing,

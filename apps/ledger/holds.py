@@ -64,9 +64,7 @@ def release_hold(*, merchant_id: UUID, hold_id: UUID, at: datetime) -> bool:
     found = Hold.across_merchants.filter(merchant_id=merchant_id, pk=hold_id).first()
     if found is None:
         return False
-    balance = Balance.across_merchants.select_for_update().get(
-        merchant_id=merchant_id, customer_id=found.customer_id
-    )
+    balance = Balance.across_merchants.select_for_update().get(merchant_id=merchant_id, customer_id=found.customer_id)
     # Read again behind the lock: somebody may have ended it while we waited.
     hold = Hold.across_merchants.get(merchant_id=merchant_id, pk=hold_id)
     if hold.ended_at is not None:

@@ -89,9 +89,7 @@ class Grant(TenantModel):
         ]
         indexes = [
             # `remaining` must stay out of every index, so that drawing on a lot rewrites none (HOT).
-            models.Index(
-                fields=["merchant", "customer"], condition=Q(spent_at__isnull=True), name="grants_not_spent"
-            ),
+            models.Index(fields=["merchant", "customer"], condition=Q(spent_at__isnull=True), name="grants_not_spent"),
             models.Index(
                 fields=["expires_at"],
                 condition=Q(spent_at__isnull=True, cycle_id__isnull=True, expires_at__isnull=False),
@@ -132,14 +130,11 @@ class LedgerEntry(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["merchant", "customer", "seq"], name="entries_of_a_customer_are_numbered"
-            ),
+            models.UniqueConstraint(fields=["merchant", "customer", "seq"], name="entries_of_a_customer_are_numbered"),
             models.UniqueConstraint(fields=["merchant", "idempotency_key"], name="entry_is_posted_once"),
             models.CheckConstraint(condition=~Q(amount=0), name="entry_moves_credits"),
             models.CheckConstraint(
-                condition=~Q(kind__in=["usage", "expiry", "rollover_out", "refund_clawback"])
-                | Q(amount__lt=0),
+                condition=~Q(kind__in=["usage", "expiry", "rollover_out", "refund_clawback"]) | Q(amount__lt=0),
                 name="spending_entries_debit",
             ),
             models.CheckConstraint(
@@ -195,9 +190,7 @@ class Hold(TenantModel):
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(ended_at__isnull=True), name="holds_to_release"),
-            models.Index(
-                fields=["merchant", "customer"], condition=Q(ended_at__isnull=True), name="open_holds"
-            ),
+            models.Index(fields=["merchant", "customer"], condition=Q(ended_at__isnull=True), name="open_holds"),
         ]
 
 
@@ -209,3 +202,6 @@ class AuditRun(models.Model):
     seconds = models.FloatField()
     differences = models.PositiveIntegerField()
     detail: models.JSONField[Any, Any] = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.differences} differences at {self.started_at:%Y-%m-%d %H:%M}"

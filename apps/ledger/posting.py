@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -62,10 +63,11 @@ class Opening:
     def accounts(self) -> dict[AccountKey, Account]:
         """The accounts that exist, by (merchant id, customer id)."""
         ids = FreshIds(self._at)
-        accounts: dict[AccountKey, Account] = {
-            (row[0], row[1]): Account(*row, ids)  # the columns of `_LOCK` are the first fields of Account
-            for row in self._balances.fetchall()
-        }
+        accounts: dict[AccountKey, Account] = {}
+        for merchant_id, customer_id, currency, balance, deficit, held, seq in self._balances.fetchall():
+            accounts[merchant_id, customer_id] = Account(
+                merchant_id, customer_id, currency, balance, deficit, held, seq, ids
+            )
         for (
             merchant_id,
             customer_id,
@@ -146,30 +148,28 @@ def _timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else f'"{moment.isoformat()}"'
 
 
+_plain_of = attrgetter("id", "seq", "kind", "amount", "grant_id", "balance_after", "source_id")
+_texts_of = attrgetter("idempotency_key", "actor", "reason")
+
+
 def _insert_entries(pipe: Pipe, rows: list[tuple[Account, NewEntry]]) -> None:
+    plain = zip(*[_plain_of(entry) for _, entry in rows], strict=True)
+    texts = zip(*[_texts_of(entry) for _, entry in rows], strict=True)
     pipe.send(
         """
         INSERT INTO ledger_ledgerentry (merchant_id, customer_id, currency, id, seq, kind, amount, grant_id,
-            balance_after, source_id, idempotency_key, created_at, actor, reason)
+            balance_after, source_id, idempotency_key, actor, reason, created_at)
         SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::bigint[], %s::text[],
-            %s::numeric[], %s::uuid[], %s::numeric[], %s::uuid[], %s::text[], %s::timestamptz[],
-            %s::text[], %s::text[])
+            %s::numeric[], %s::uuid[], %s::numeric[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+            %s::timestamptz[])
         """,
         (
             array([account.merchant_id for account, _ in rows]),
             array([account.customer_id for account, _ in rows]),
             array([account.currency for account, _ in rows]),
-            array([entry.id for _, entry in rows]),
-            array([entry.seq for _, entry in rows]),
-            array([entry.kind.value for _, entry in rows]),
-            array([entry.amount for _, entry in rows]),
-            array([entry.grant_id for _, entry in rows]),
-            array([entry.balance_after for _, entry in rows]),
-            array([entry.source_id for _, entry in rows]),
-            text_array([entry.idempotency_key for _, entry in rows]),
+            *(array(column) for column in plain),
+            *(text_array(column) for column in texts),
             timestamp_array(entry.at for _, entry in rows),
-            text_array([entry.actor for _, entry in rows]),
-            text_array([entry.reason for _, entry in rows]),
         ),
     )
 

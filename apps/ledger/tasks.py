@@ -23,9 +23,7 @@ def expire_due() -> int:
         try:
             expired += expire_customer(merchant_id=merchant_id, customer_id=customer_id, at=at)
         except Exception:
-            log.exception(
-                "Credits of customer %s of merchant %s could not be expired.", customer_id, merchant_id
-            )
+            log.exception("Credits of customer %s of merchant %s could not be expired.", customer_id, merchant_id)
     return expired
 
 

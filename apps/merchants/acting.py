@@ -48,7 +48,8 @@ def merchants_of(request: HttpRequest, *, most: int = 50) -> list[Merchant]:
 def one_of_theirs(request: HttpRequest, merchant_ids: Iterable[object]) -> Merchant | None:
     """The first of these merchants that this person may act for."""
     wanted = [merchant_id for merchant_id in map(_uuid, merchant_ids) if merchant_id]
-    return _merchants_of(_user(request)).filter(pk__in=wanted).first()
+    found: Merchant | None = _merchants_of(_user(request)).filter(pk__in=wanted).first()
+    return found
 
 
 def switch_to(request: HttpRequest, merchant: Merchant) -> None:

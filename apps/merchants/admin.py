@@ -13,8 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.decorators import action
-from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.core import clock, markup
@@ -22,7 +20,7 @@ from apps.merchants.acting import merchant_of
 from apps.merchants.models import Member, Merchant, SecretKey, User
 from apps.merchants.opening import open_merchant
 from apps.merchants.roles import Right, Role
-from apps.merchants.scoped_admin import ObjectAction, RefusableForm, ScopedAdmin, become
+from apps.merchants.scoped_admin import ObjectAction, RefusableForm, ScopedAdmin, become, object_action
 from apps.merchants.secret_keys import create_secret_key, revoke_secret_key
 from apps.merchants.team import add_member, change_role, remove_member
 
@@ -96,7 +94,7 @@ class SecretKeyAdmin(ScopedAdmin):
     def last_used(self, key: SecretKey) -> str | SafeString:
         return markup.moment(key.last_used_at) if key.last_used_at else "never"
 
-    def save_model(self, request: HttpRequest, obj: SecretKey, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Make the key; its text goes to the next page and nowhere else."""
         assert isinstance(request.user, User)
         key, text = create_secret_key(
@@ -118,7 +116,7 @@ class SecretKeyAdmin(ScopedAdmin):
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    @action(description="Revoke…", url_path="revoke", permissions=["manage_keys"], variant=ActionVariant.DEFAULT)
+    @object_action("Revoke…", path="revoke", right=Right.MANAGE_KEYS)
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a key stop working."""
         key = self.get_object_or_404(request, object_id)
@@ -218,7 +216,7 @@ class MemberAdmin(ScopedAdmin):
     def joined(self, member: Member) -> SafeString:
         return markup.day(member.created_at)
 
-    def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Add a person, or change a role."""
         by: Member = request.member  # type: ignore[attr-defined]
         role = Role(form.cleaned_data["role"])
@@ -230,12 +228,7 @@ class MemberAdmin(ScopedAdmin):
         if not obj.user.has_usable_password():
             messages.info(request, f"{email} has no password yet: send them the link from their page.")
 
-    @action(
-        description="Password link…",
-        url_path="password-link",
-        permissions=["manage_team"],
-        variant=ActionVariant.DEFAULT,
-    )
+    @object_action("Password link…", path="password-link", right=Right.MANAGE_TEAM)
     def set_password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a link with which a person who never signed in chooses a password."""
         member = self.get_object_or_404(request, object_id)
@@ -251,7 +244,7 @@ class MemberAdmin(ScopedAdmin):
         }
         return TemplateResponse(request, "merchants/password_link.html", context)
 
-    @action(description="Remove…", url_path="remove", permissions=["manage_team"], variant=ActionVariant.DEFAULT)
+    @object_action("Remove…", path="remove", right=Right.MANAGE_TEAM)
     def remove(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Let a member go."""
         return self.act(request, object_id, REMOVE)
@@ -302,7 +295,7 @@ class MerchantAdmin(ModelAdmin):
         return super().get_queryset(request).filter(live__isnull=True).select_related("sandbox")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)  # type: ignore[union-attr]
+        return bool(request.user.is_active and request.user.is_superuser)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_module_permission(request)
@@ -324,6 +317,6 @@ class MerchantAdmin(ModelAdmin):
     def opened(self, merchant: Merchant) -> SafeString:
         return markup.day(merchant.created_at)
 
-    def save_model(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Open the merchant and its sandbox."""
         become(obj, open_merchant(name=form.cleaned_data["name"], at=clock.now()))

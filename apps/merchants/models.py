@@ -50,9 +50,7 @@ class Merchant(models.Model):
     id = models.UUIDField(primary_key=True, default=public_ids.new_id, editable=False)
     name = models.CharField(max_length=255)
     mode = models.CharField(max_length=4, editable=False)
-    live = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="sandbox"
-    )
+    live = models.OneToOneField("self", models.PROTECT, null=True, blank=True, editable=False, related_name="sandbox")
     currency = models.CharField(max_length=3, default="USD", editable=False)
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(editable=False)
@@ -109,9 +107,7 @@ class SecretKey(TenantModel):
     digest = models.BinaryField(max_length=32, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(editable=False)
-    created_by = models.ForeignKey(
-        User, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
-    )
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 

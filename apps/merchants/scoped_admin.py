@@ -7,24 +7,31 @@ own functions, whose refusals come back as errors of the form.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.views import ChangeList
 
 from apps.core.errors import LavaError
 from apps.core.public_ids import MODES, parse_public_id
 from apps.merchants.acting import has_merchant, may_do, merchant_of, one_of_theirs, switch_to
 from apps.merchants.models import Merchant
 from apps.merchants.roles import Right
+from apps.merchants.tenancy import TenantModel
+
+ObjectView = TypeVar("ObjectView", bound=Callable[..., HttpResponse])
 
 
 class RefusableForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -38,15 +45,16 @@ class RefusableForm(forms.ModelForm):  # type: ignore[type-arg]
     refused_fields: ClassVar[dict[str, str]] = {}
     """Which field a refusal's code is about; others are shown above the form."""
 
-    def __init__(self, *args: Any, instance: Any = None, **kwargs: Any) -> None:
-        if instance is None and self.merchant is not None:
-            instance = self._meta.model(merchant=self.merchant)
-        super().__init__(*args, instance=instance, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("instance") is None and self.merchant is not None:
+            kwargs["instance"] = self._meta.model(merchant=self.merchant)
+        super().__init__(*args, **kwargs)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if self.refusal is not None:
-            self.add_error(self.refused_fields.get(self.refusal.code), str(self.refusal))
+            field = self.refused_fields.get(self.refusal.code)
+            self.add_error(field if field in self.fields else None, str(self.refusal))
         return cleaned
 
 
@@ -69,15 +77,30 @@ class ObjectAction:
     """Afterwards the object has no page any more."""
 
 
+def object_action(
+    description: str, *, path: str, right: Right, is_main: bool = False
+) -> Callable[[ObjectView], ObjectView]:
+    """A button above an object's page, for those who have the right; `is_main` is the one thing most come to do."""
+    variant = ActionVariant.PRIMARY if is_main else ActionVariant.DEFAULT
+
+    def decorate(view: ObjectView) -> ObjectView:
+        decorated: Any = action(
+            view, description=description, url_path=path, permissions=[right.value], variant=variant
+        )
+        return cast("ObjectView", decorated)
+
+    return decorate
+
+
 class Scoped:
     """What admins and inlines of tenant tables share."""
 
-    model: type[models.Model]
+    model: type[TenantModel]
     edit_right: ClassVar[Right | None] = None
     """The right to add and change rows here; None: nobody does it by hand."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return self.model.objects.for_merchant(merchant_of(request))  # type: ignore[attr-defined]
+        return self.model.objects.for_merchant(merchant_of(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return has_merchant(request)
@@ -95,7 +118,7 @@ class Scoped:
         """Nothing is deleted by hand: it is archived, revoked or reversed, by an action that says so."""
         return False
 
-    # For `@action(permissions=[…])`, by the names of the rights.
+    # `object_action` finds these by the names of the rights.
     def has_edit_catalogue_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_do(request, Right.EDIT_CATALOGUE)
 
@@ -112,13 +135,21 @@ class Scoped:
         return may_do(request, Right.MANAGE_TEAM)
 
 
-class ScopedInline(Scoped, TabularInline):
+class RowsInUse(ChangeList):
+    """The list without what was archived, which keeps its page: receipts and subscriptions lead there."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        return super().get_queryset(request, exclude_parameters).filter(deleted_at__isnull=True)
+
+
+# unfold's mixins do not repeat the types of the Django classes they stand before.
+class ScopedInline(Scoped, TabularInline):  # type: ignore[misc]
     """Rows of a tenant's table on the page of the row they belong to."""
 
     extra = 0
 
 
-class ScopedAdmin(Scoped, ModelAdmin):
+class ScopedAdmin(Scoped, ModelAdmin):  # type: ignore[misc]
     """The pages of one tenant table."""
 
     section: ClassVar[str] = ""
@@ -127,12 +158,16 @@ class ScopedAdmin(Scoped, ModelAdmin):
     """What one of them is called, where that is not the table's own word."""
 
     actions = None
+    actions_detail: Sequence[str] = ()  # type: ignore[assignment]
+    rows: ClassVar[type[ChangeList]] = ChangeList
+    """The list itself; one that shows more than columns fetches it for a page of rows at once."""
     change_form_template = "merchants/scoped_form.html"
     empty_list: ClassVar[str] = "There is nothing here yet."
     """What to say while the table has no rows, and what to do about it."""
     compressed_fields = False
     list_filter_sheet = True
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # counting every choice of every filter reads all rows there are
     list_per_page = 50
     search_help_text = ""
 
@@ -147,6 +182,9 @@ class ScopedAdmin(Scoped, ModelAdmin):
         if found is None:
             raise Http404
         return found
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return self.rows
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """What the admin finds, or the one row whose public id was typed in."""
@@ -189,7 +227,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
     def act(self, request: HttpRequest, object_id: str, action: ObjectAction) -> HttpResponse:
         """Ask on a page of its own, then do it: one call, whose refusal is an error of the form."""
         obj = self.get_object_or_404(request, object_id)
-        form = action.form(request.POST or None) if request.method == "POST" else action.form()
+        form = action.form(request.POST) if request.method == "POST" else action.form()
         if request.method == "POST" and form.is_valid():
             try:
                 with transaction.atomic():

@@ -8,7 +8,7 @@ spread over machines by merchant. Django keeps seeing the plain `id`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from apps.merchants.models import Merchant
 
 M = TypeVar("M", bound="TenantRow")
-QS = TypeVar("QS", bound="TenantQuerySet[Any]")
 
 
 class UnscopedQuery(RuntimeError):
@@ -32,7 +31,7 @@ class UnscopedQuery(RuntimeError):
 class TenantQuerySet(models.QuerySet[M]):
     """Rows of one merchant, once `for_merchant` was called."""
 
-    def for_merchant(self: QS, merchant: Merchant) -> QS:
+    def for_merchant(self, merchant: Merchant) -> Self:
         """Only this merchant's rows; each knows its merchant without asking the database again."""
         scoped = self.filter(merchant=merchant)
         # As Django's own related managers do (`_apply_rel_filters`), so `row.merchant` costs no query.

@@ -13,18 +13,15 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.decorators import action
-from unfold.enums import ActionVariant
-from unfold.views import ChangeList
 
 from apps.core import clock, markup
 from apps.core.errors import LavaError
 from apps.merchants.acting import merchant_of
 from apps.merchants.models import User
 from apps.merchants.roles import Right
-from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin, become
+from apps.merchants.scoped_admin import ObjectAction, RowsInUse, ScopedAdmin, become, object_action
 from apps.meters.arithmetic import COUNTED
-from apps.meters.catalogue import change_meter, create_meter, current_rates, delete_meter
+from apps.meters.catalogue import change_meter, create_meter, current_rate, current_rates, delete_meter
 from apps.meters.forms import MeterForm, TryForm, price_from, trial_of
 from apps.meters.models import Meter, Rate
 from apps.meters.rules.pricing import PercentageOf, RateType, TierMode
@@ -40,7 +37,7 @@ EXAMPLE_USAGE: Final = {
 }
 
 
-class MeterList(ChangeList):
+class MeterList(RowsInUse):
     """The list, each meter with its current rate and how many plans draw on it."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -59,6 +56,7 @@ class MeterAdmin(ScopedAdmin):
     """Meters: their price in one sentence, a form that explains itself, and every version there was."""
 
     section = "Meters"
+    rows = MeterList
     empty_list = "A meter says what you measure and what it costs. Make one, link it to a plan, and report usage on it."
     edit_right = Right.EDIT_CATALOGUE
     form = MeterForm
@@ -69,23 +67,14 @@ class MeterAdmin(ScopedAdmin):
     change_form_template = "meters/meter_form.html"
     actions_detail = ("archive",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Meters in use; those taken out of use are still reached from their receipts."""
-        meters = super().get_queryset(request)
-        if request.resolver_match and request.resolver_match.url_name == "meters_meter_changelist":
-            meters = meters.filter(deleted_at__isnull=True)
-        return meters
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return MeterList
-
     @admin.display(description="Slug")
     def shown_slug(self, meter: Meter) -> SafeString:
         return markup.copyable(meter.slug)
 
     @admin.display(description="Price")
     def price(self, meter: Any) -> str:
-        return describe(meter.newest.price(meter), currency=meter.merchant.currency)
+        rate = getattr(meter, "newest", None) or current_rate(meter)
+        return describe(rate.price(meter), currency=meter.merchant.currency)
 
     @admin.display(description="Plans")
     def plans_count(self, meter: Any) -> str | SafeString:
@@ -104,6 +93,8 @@ class MeterAdmin(ScopedAdmin):
         return super().has_change_permission(request, obj) and getattr(obj, "deleted_at", None) is None
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": ("name", "price")})]
         what = ("name",) if obj else ("name", "slug", "rate_type", "tier_type")
         how = self._price_fields(obj)
         return [(None, {"fields": what}), ("Price", {"fields": how})]
@@ -127,7 +118,7 @@ class MeterAdmin(ScopedAdmin):
         kwargs["fields"] = ["name"] if obj else ["name", "slug"]
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Make the meter, or change its price from now on: one call."""
         data, at = form.cleaned_data, clock.now()
         assert isinstance(request.user, User)
@@ -189,7 +180,7 @@ class MeterAdmin(ScopedAdmin):
         page = {**self.admin_site.each_context(request), **self._trail(), "title": "Try a price", **context}
         return TemplateResponse(request, "meters/trial.html", page)
 
-    @action(description="Archive…", url_path="archive", permissions=["edit_catalogue"], variant=ActionVariant.DEFAULT)
+    @object_action("Archive…", path="archive", right=Right.EDIT_CATALOGUE)
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take a meter out of use."""
         return self.act(request, object_id, ARCHIVE)

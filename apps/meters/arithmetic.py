@@ -1,4 +1,4 @@
-"""How the lines of a charge are written down, so that anybody can check the sum: "1,300 × $5.00 / 1M"."""
+"""How the lines of a charge are written down, so that anybody can check the sum: "1,300 x $5.00 / 1M"."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ShownLine:
 def shown_lines(price: Price, lines: Sequence[Line], *, used_before: Decimal, currency: str) -> list[ShownLine]:
     """The lines of a charge that began at `used_before` of its cycle.
 
-    `tokens 998,700 to 1,000,000` and `1,300 × $5.00 / 1M`; of a percentage meter `20 % on top of the cost`.
+    `tokens 998,700 to 1,000,000` and `1,300 x $5.00 / 1M`; of a percentage meter `20 % on top of the cost`.
     """
     shown, position = [], used_before
     for line in lines:

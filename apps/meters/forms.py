@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from apps.core import display
+from apps.core.choice_cards import choice
 from apps.core.errors import LavaError
 from apps.merchants.scoped_admin import RefusableForm
 from apps.meters.arithmetic import ShownLine, shown_lines
@@ -57,31 +58,6 @@ ROWS_WITHOUT_SCRIPT: Final = 2
 """Empty rows at the end of the table, for browsers that cannot add one."""
 
 
-class ChoiceCards(forms.RadioSelect):
-    """Radio buttons that say what each choice means. Takes (value, title, explanation)."""
-
-    template_name = "core/choice_cards.html"
-
-    def __init__(self, options: tuple[tuple[str, str, str], ...]) -> None:
-        super().__init__(choices=[(value, title) for value, title, _ in options])
-        self.explanations = {value: explanation for value, _, explanation in options}
-
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
-        return {**option, "explanation": self.explanations.get(str(value), "")}
-
-
-def choice(options: tuple[tuple[str, str, str], ...], label: str, **values: Any) -> forms.ChoiceField:
-    """A field of choices that explain themselves; the first is the default."""
-    return forms.ChoiceField(
-        label=label,
-        choices=[(value, title) for value, title, _ in options],
-        widget=ChoiceCards(options),
-        initial=options[0][0],
-        **values,
-    )
-
-
 TierTexts = list[tuple[str, str]]
 """What was typed: (start, rate) of each row."""
 
@@ -96,7 +72,7 @@ class TiersTable(forms.Widget):
 
     template_name = "meters/tiers_table.html"
 
-    def format_value(self, value: Any) -> TierTexts:  # type: ignore[override]
+    def format_value(self, value: Any) -> Any:
         rows = [_typed(tier) if isinstance(tier, Tier) else tier for tier in value or ()]
         return rows or [("0", "")]
 
@@ -189,12 +165,14 @@ class MeterForm(RefusableForm):
             self._start_from(current_rate(self.instance))
 
     def _start_from(self, rate: Rate) -> None:
-        self.initial |= {
-            "token_basis": rate.token_basis,
-            "percentage_of": rate.percentage_of,
-            "tier_mode": rate.tier_mode,
-            "tiers": rate.price(self.instance).tiers,
-        }
+        self.initial.update(
+            {
+                "token_basis": rate.token_basis,
+                "percentage_of": rate.percentage_of,
+                "tier_mode": rate.tier_mode,
+                "tiers": rate.price(self.instance).tiers,
+            }
+        )
 
 
 def _imagined(label: str, initial: int | Decimal) -> forms.DecimalField:

@@ -12,17 +12,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.decorators import action
-from unfold.enums import ActionVariant
-from unfold.views import ChangeList
 
 from apps.core import clock, display, markup
 from apps.merchants.acting import merchant_of
 from apps.merchants.roles import Right
-from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin, ScopedInline, become
+from apps.merchants.scoped_admin import ObjectAction, RowsInUse, ScopedAdmin, ScopedInline, become, object_action
 from apps.plans.catalogue import BundleChange, NewBundle, change_plan, create_plan, delete_plan
 from apps.plans.forms import EACH, BundleForm, PlanForm, offer_of
-from apps.plans.models import CreditBundle, Plan
+from apps.plans.models import CreditBundle, Plan, PlanMeter
 from apps.plans.terms import Interval, RolloverType
 
 
@@ -45,7 +42,7 @@ class BundleInline(ScopedInline):
         return self.has_change_permission(request, obj)
 
 
-class PlanList(ChangeList):
+class PlanList(RowsInUse):
     """The list, each plan with how much hangs on it."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -74,6 +71,7 @@ class PlanAdmin(ScopedAdmin):
     """Plans: what they cost and include, which meters draw on them, and the bundles on top."""
 
     section = "Plans"
+    rows = PlanList
     empty_list = "A plan says what customers pay each cycle and what that includes."
     edit_right = Right.EDIT_CATALOGUE
     form = PlanForm
@@ -84,16 +82,6 @@ class PlanAdmin(ScopedAdmin):
     ordering = ("period_amount", "name")
     change_form_template = "plans/plan_form.html"
     actions_detail = ("archive",)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Plans on offer; archived ones are still reached from the subscriptions that stayed on them."""
-        plans = super().get_queryset(request)
-        if request.resolver_match and request.resolver_match.url_name == "plans_plan_changelist":
-            plans = plans.filter(deleted_at__isnull=True)
-        return plans
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return PlanList
 
     @admin.display(description="Price", ordering="period_amount")
     def price(self, plan: Plan) -> str:
@@ -117,6 +105,11 @@ class PlanAdmin(ScopedAdmin):
     def meters_count(self, plan: Any) -> str | SafeString:
         return plan.linked or markup.unknown("none")
 
+    @admin.display(description="Meters")
+    def meter_names(self, plan: Plan) -> str:
+        linked = PlanMeter.objects.for_merchant(plan.merchant).filter(plan=plan).select_related("meter")
+        return ", ".join(link.meter.name for link in linked) or display.NOTHING
+
     @admin.display(description="Bundles")
     def bundles_count(self, plan: Any) -> str:
         return str(plan.bundles or display.NOTHING)
@@ -130,6 +123,8 @@ class PlanAdmin(ScopedAdmin):
         return super().has_change_permission(request, obj) and getattr(obj, "deleted_at", None) is None
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": ("name", "price", "included_figure", "unused", "meter_names")})]
         price = ("name",) if obj else ("name", "period_amount", "billing_interval")
         unused = ("rollover_type", "rollover_cap", "bundle_rollover_type")
         return [
@@ -144,7 +139,7 @@ class PlanAdmin(ScopedAdmin):
         kwargs["fields"] = ["name"]
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Make the plan, or change it from its subscribers' next cycles on."""
         data, at = form.cleaned_data, clock.now()
         terms = {
@@ -210,7 +205,7 @@ class PlanAdmin(ScopedAdmin):
         page = {**self.admin_site.each_context(request), **self._trail(), "title": "What the customer sees"}
         return TemplateResponse(request, "plans/offer.html", {**page, **context})
 
-    @action(description="Archive…", url_path="archive", permissions=["edit_catalogue"], variant=ActionVariant.DEFAULT)
+    @object_action("Archive…", path="archive", right=Right.EDIT_CATALOGUE)
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take a plan off the market."""
         return self.act(request, object_id, ARCHIVE)

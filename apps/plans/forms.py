@@ -15,13 +15,14 @@ from unfold.widgets import (
 )
 
 from apps.core import display
+from apps.core.choice_cards import choice
 from apps.core.money import ZERO
 from apps.merchants.models import Merchant
 from apps.merchants.scoped_admin import RefusableForm
 from apps.meters.catalogue import current_rates
-from apps.meters.forms import choice
 from apps.meters.models import Meter
 from apps.meters.rules.wording import describe
+from apps.plans.catalogue import PERIOD_AMOUNT_MAX
 from apps.plans.models import CreditBundle, Plan, PlanMeter
 from apps.plans.terms import Interval, RolloverType
 
@@ -55,6 +56,8 @@ class PlanForm(RefusableForm):
     period_amount = forms.DecimalField(
         label="Price per cycle",
         min_value=0,
+        max_value=PERIOD_AMOUNT_MAX,
+        decimal_places=2,
         initial=0,
         widget=money_widget("25.00"),
         help_text="Charged to the customer's card at the start of each cycle, in whole cents; 0 is a free plan. "
@@ -116,16 +119,18 @@ class PlanForm(RefusableForm):
         self.fields["included_credit"].required = True
         bundles = CreditBundle.objects.for_merchant(plan.merchant).filter(plan=plan, deleted_at__isnull=True)
         self.fields["auto_top_up_bundle"].queryset = bundles.order_by("cost")  # type: ignore[attr-defined]
-        self.initial |= {
-            "included_credit": display.plain(plan.included_credit),
-            "rollover_type": plan.rollover_type,
-            "rollover_cap": None if plan.rollover_cap is None else display.plain(plan.rollover_cap),
-            "bundle_rollover_type": plan.bundle_rollover_type,
-            "linked_meters": list(
-                PlanMeter.objects.for_merchant(plan.merchant).filter(plan=plan).values_list("meter", flat=True)
-            ),
-            "auto_top_up_bundle": plan.default_auto_top_up_bundle_id,
-        }
+        self.initial.update(
+            {
+                "included_credit": display.plain(plan.included_credit),
+                "rollover_type": plan.rollover_type,
+                "rollover_cap": None if plan.rollover_cap is None else display.plain(plan.rollover_cap),
+                "bundle_rollover_type": plan.bundle_rollover_type,
+                "linked_meters": list(
+                    PlanMeter.objects.for_merchant(plan.merchant).filter(plan=plan).values_list("meter", flat=True)
+                ),
+                "auto_top_up_bundle": plan.default_auto_top_up_bundle_id,
+            }
+        )
 
 
 class BundleForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -142,10 +147,12 @@ class BundleForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:
-            self.initial |= {
-                "cost": display.plain(self.instance.cost),
-                "credit_amount": display.plain(self.instance.credit_amount),
-            }
+            self.initial.update(
+                {
+                    "cost": display.plain(self.instance.cost),
+                    "credit_amount": display.plain(self.instance.credit_amount),
+                }
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,7 @@ def _load(merchant_id: UUID) -> PriceBook:
     meters = Meter.across_merchants.filter(merchant_id=merchant_id, deleted_at__isnull=True)
     return PriceBook(
         merchant_id=merchant_id,
-        meters={
-            meter.slug: _priced(meter, newest[meter.pk])
-            for meter in meters
-            if meter.pk in newest
-        },
+        meters={meter.slug: _priced(meter, newest[meter.pk]) for meter in meters if meter.pk in newest},
         linked=frozenset(
             (str(plan_id), str(meter_id))
             for plan_id, meter_id in PlanMeter.across_merchants.filter(merchant_id=merchant_id).values_list(

@@ -7,24 +7,23 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action
-from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.core import clock, display, markup
+from apps.customers.admin_filter import CustomerFilter
 from apps.customers.models import Customer
 from apps.merchants.acting import actor_of, merchant_of
-from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin
+from apps.merchants.roles import Right
+from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin, object_action
 from apps.meters.models import Meter
 from apps.meters.rules.usage import TierType
-from apps.requests.models import HourlyRollup, MeteredRequest
+from apps.requests.models import MeteredRequest
 from apps.requests.shown_receipt import shown_receipt
 from apps.requests.voiding import void_request
 
@@ -34,8 +33,8 @@ UNITS: Final = {
     TierType.MINUTES: "s",
     TierType.REQUESTS: "",
 }
-LATELY: Final = timedelta(days=90)
-"""How far back models and providers are looked for to offer them as filters."""
+LOOKED_AT: Final = 2_000
+"""How many of the newest requests are looked at for models and providers to offer as filters."""
 
 
 class SinceFilter(admin.SimpleListFilter):
@@ -68,7 +67,7 @@ class MeterFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         meters = Meter.objects.for_merchant(merchant_of(request)).order_by("name")
-        return [(meter.slug, meter.name) for meter in meters.filter(deleted_at__isnull=True)]
+        return [(meter.slug, meter.name) for meter in meters]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if not self.value():
@@ -78,12 +77,16 @@ class MeterFilter(admin.SimpleListFilter):
 
 
 class _SeenLately(admin.SimpleListFilter):
-    """A word that requests of the last months carry; offered from their hourly sums."""
+    """A word that the newest requests carry."""
+
+    parameter_name: str
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        lately = HourlyRollup.objects.for_merchant(merchant_of(request)).filter(hour_at__gte=clock.now() - LATELY)
-        words = lately.exclude(**{self.parameter_name: ""}).values_list(self.parameter_name, flat=True)
-        return [(word, word) for word in words.distinct().order_by(self.parameter_name)]
+        newest = MeteredRequest.objects.for_merchant(merchant_of(request)).order_by("-id")
+        seen = newest.values_list(self.parameter_name, flat=True)[:LOOKED_AT]
+        # A link may ask for an older one; a filter that offers nothing would not filter.
+        asked_for = request.GET.get(self.parameter_name, "")
+        return [(word, word) for word in sorted({*seen, asked_for} - {""})]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
@@ -119,30 +122,6 @@ class StateFilter(admin.SimpleListFilter):
             case "no_cost":
                 return queryset.filter(cost__isnull=True)
         return queryset
-
-
-class CustomerFilter(admin.SimpleListFilter):
-    """One customer, whose page links here."""
-
-    title = "customer"
-    parameter_name = "customer"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        chosen = request.GET.get(self.parameter_name, "")
-        return [(chosen, str(customer)) for customer in _customers(request, chosen)]
-
-    def has_output(self) -> bool:
-        return bool(self.lookup_choices)
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(customer__in=_customers(request, self.value())) if self.value() else queryset
-
-
-def _customers(request: HttpRequest, text: str | None) -> list[Customer]:
-    try:
-        return list(Customer.objects.for_merchant(merchant_of(request)).filter(pk=text)) if text else []
-    except ValidationError:
-        return []
 
 
 @admin.register(MeteredRequest)
@@ -201,7 +180,8 @@ class MeteredRequestAdmin(ScopedAdmin):
 
     @admin.display(description="Meter")
     def meter_name(self, request: MeteredRequest) -> str:
-        return request.meter.name
+        name: str = request.meter.name
+        return name
 
     @admin.display(description="Model")
     def model_name(self, request: MeteredRequest) -> str | SafeString:
@@ -238,7 +218,7 @@ class MeteredRequestAdmin(ScopedAdmin):
         context["receipt"] = shown_receipt(kwargs["obj"])
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @action(description="Void…", url_path="void", permissions=["move_credits"], variant=ActionVariant.DEFAULT)
+    @object_action("Void…", path="void", right=Right.MOVE_CREDITS)
     def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take the charge back."""
         return self.act(request, object_id, VOID)

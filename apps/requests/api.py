@@ -23,14 +23,20 @@ from apps.meters.catalogue import MeterNotFound, find_meter
 from apps.meters.rules.pricing import CostUnknown
 from apps.meters.rules.usage import UsageInvalid
 from apps.requests import schema
-from apps.requests.charging import Charged, MeterNotOnPlan, Outcome, OutOfRange, RequestIdConflict, breakdown_of, charge
+from apps.requests.charging import (
+    MeterNotOnPlan,
+    OutOfRange,
+    RequestIdConflict,
+    breakdown_of,
+    charge,
+    charge_batch,
+)
 from apps.requests.estimating import Estimate, estimate
 from apps.requests.filters import MetadataFiltersField, PeriodEndField, PeriodStartField
 from apps.requests.lookup import RequestNotFound, find_request
 from apps.requests.models import MeteredRequest
-from apps.requests.presenting import encode, line_json, refusal_json, request_json
+from apps.requests.presenting import batch_json, encode, line_json, request_json, status_of
 from apps.requests.receipts import receipt_json
-from apps.requests.records import Report
 from apps.requests.reporting import (
     MetadataInvalid,
     ResponseUnreadable,
@@ -116,7 +122,7 @@ class Requests(Endpoint):
         [outcome] = charge([parse_report(self.raw_body, self.merchant, at=at)], at=at)
         if isinstance(outcome, LavaError):
             raise outcome
-        return _json(request_json(outcome.record, mode=self.merchant.mode), status=_status(outcome))
+        return _json(request_json(outcome.record, mode=self.merchant.mode), status=status_of(outcome))
 
 
 class RequestBatch(Endpoint):
@@ -139,9 +145,7 @@ class RequestBatch(Endpoint):
     def post(self, request: Request) -> HttpResponse:
         at = clock.now()
         items = parse_batch(self.raw_body, self.merchant, at=at)
-        outcomes = iter(charge([item for item in items if isinstance(item, Report)], at=at))
-        answers = [next(outcomes) if isinstance(item, Report) else item for item in items]
-        return _json({"results": [_item_json(answer, self.merchant.mode) for answer in answers]})
+        return _json(batch_json(charge_batch(items, at=at), mode=self.merchant.mode))
 
 
 class RequestEstimate(Endpoint):
@@ -235,16 +239,6 @@ def _chosen(merchant: Merchant, query: dict[str, Any]) -> dict[str, Any]:
     if "meter_id" in query:
         chosen["meter"] = find_meter(merchant, query["meter_id"], or_deleted=True)
     return chosen
-
-
-def _status(charged: Charged) -> int:
-    return 201 if charged.created else 200
-
-
-def _item_json(outcome: Outcome, mode: str) -> dict[str, Any]:
-    if isinstance(outcome, LavaError):
-        return {"status": outcome.status, **refusal_json(outcome)}
-    return {"status": _status(outcome), "request": request_json(outcome.record, mode=mode)}
 
 
 def _estimate_json(estimated: Estimate) -> dict[str, Any]:

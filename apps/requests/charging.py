@@ -117,6 +117,12 @@ def charge(reports: Sequence[Report], *, at: datetime) -> list[Outcome]:
     return answers
 
 
+def charge_batch(items: Sequence[Report | LavaError], *, at: datetime) -> list[Outcome]:
+    """Charge a batch in which some items could not even be read: those keep their refusal, in their place."""
+    outcomes = iter(charge([item for item in items if isinstance(item, Report)], at=at))
+    return [next(outcomes) if isinstance(item, Report) else item for item in items]
+
+
 def _became(outcome: Outcome) -> str:
     if isinstance(outcome, Charged):
         return "charged" if outcome.created else "repeated"
@@ -126,10 +132,11 @@ def _became(outcome: Outcome) -> str:
 def _identified(reports: Sequence[Report], outcomes: list[Outcome | None]) -> list[_Item]:
     """Find each report's meter and customer id; refuse those that have none."""
     references = _by_reference(reports)
+    books = {merchant_id: price_book_of(merchant_id) for merchant_id in {report.merchant.pk for report in reports}}
     items = []
     for place, report in enumerate(reports):
         merchant = report.merchant
-        book = price_book_of(merchant.pk)
+        book = books[merchant.pk]
         meter = book.meters.get(report.meter_slug)
         customer_id = parse_public_id(CUSTOMER, merchant.mode, report.customer) or references.get(
             (merchant.pk, report.customer)

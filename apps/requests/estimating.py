@@ -55,9 +55,7 @@ def estimate(report: Report, *, at: datetime) -> Estimate:
     priced = price_report(meter.price, report, used_before=_used_this_cycle(customer, meter, at))
     grants = Grant.objects.for_merchant(merchant).filter(customer=customer).spendable(at=at)
     lots = sorted((grant.lot for grant in grants), key=burns_before)
-    return Estimate(
-        report, customer, meter, priced, draw_down(lots, priced.amount), credits_of(customer, at=at)
-    )
+    return Estimate(report, customer, meter, priced, draw_down(lots, priced.amount), credits_of(customer, at=at))
 
 
 def _used_this_cycle(customer: Customer, meter: PricedMeter, at: datetime) -> Decimal:

@@ -1,4 +1,4 @@
-"""The hot door of `POST /v1/requests`: a plain ASGI application that charges together what is waiting together.
+"""The hot door of `POST /v1/requests` and its batches: it charges together what is waiting together.
 
 The event loop collects what came in and hands it, as one batch, to a thread, which charges it in one
 transaction, so with one commit for all of it. While the threads are busy the next batch grows: alone, a
@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -26,11 +27,11 @@ from apps.core import clock
 from apps.core.errors import LavaError
 from apps.core.metrics import observe
 from apps.merchants.authentication import key_in_header
-from apps.merchants.secret_keys import authenticate, note_use
-from apps.requests.charging import Charged, charge
-from apps.requests.presenting import encode, refusal_json, request_json
+from apps.merchants.secret_keys import Caller, authenticate, note_use
+from apps.requests.charging import Charged, charge, charge_batch
+from apps.requests.presenting import batch_json, encode, refusal_json, request_json, status_of
 from apps.requests.records import Report
-from apps.requests.reporting import parse_report
+from apps.requests.reporting import parse_batch, parse_report
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,18 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+Post = tuple[str | None, bytes]
+"""An Authorization header and a body."""
+
 Answer = tuple[int, bytes]
+"""A status and a body."""
+
+Answering = Callable[[Sequence[Post]], list[Answer]]
 
 BATCH_MAX: Final = 500
 # Two, so that one batch is read and priced while another waits for its commit.
 THREADS: Final = 2
 
-_ROUTE: Final = "/v1/requests"
 _JSON: Final = (b"content-type", b"application/json")
 _TOO_LARGE: Final[Answer] = (
     413,
@@ -71,13 +77,19 @@ class _Waiting:
     authorization: str | None
     body: bytes
     answer: asyncio.Future[Answer]
+    route: str
     since: float
 
 
 class Lane:
-    """What is waiting, the threads that charge it, and the ASGI callable in front of them."""
+    """What is waiting, the threads that charge it, and the ASGI callable in front of them.
 
-    def __init__(self) -> None:
+    `answer` takes what is waiting, at most `most` at once, and answers each in its place.
+    """
+
+    def __init__(self, answer: Answering | None = None, *, most: int = BATCH_MAX) -> None:
+        self._answer = answer or answer_together
+        self._most = most
         self._waiting: deque[_Waiting] = deque()
         self._idle = 0
         self._dispatching = False
@@ -89,9 +101,10 @@ class Lane:
         self._idle = THREADS
 
     async def stop(self) -> None:
-        """Charge what is still waiting, then end the threads and their connections."""
-        while self._waiting or self._idle < THREADS:
-            await asyncio.sleep(0.01)
+        """End the threads and their connections, once what they are charging is charged.
+
+        The server calls this when every request it took is answered.
+        """
         # Each thread waits for the others here, so each closes its own connection.
         together = threading.Barrier(THREADS)
         await asyncio.gather(
@@ -100,12 +113,14 @@ class Lane:
         self._threads.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one `POST /v1/requests`."""
+        """Answer one POST."""
         body = await _body(receive)
         if body is None:
             status, answer = _TOO_LARGE
         else:
-            waiting = _Waiting(_header(scope, b"authorization"), body, self._loop.create_future(), time.monotonic())
+            answered = self._loop.create_future()
+            authorization = _header(scope, b"authorization")
+            waiting = _Waiting(authorization, body, answered, scope["path"], time.monotonic())
             self._waiting.append(waiting)
             self._dispatch_soon()
             status, answer = await waiting.answer
@@ -127,24 +142,28 @@ class Lane:
     def _dispatch(self) -> None:
         self._dispatching = False
         if self._waiting and self._idle:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
             self._idle -= 1
             self._threads.submit(self._serve, batch)
+            if self._waiting:
+                self._dispatch_soon()
 
     def _serve(self, batch: Sequence[_Waiting]) -> None:
+        answers = [_UNAVAILABLE] * len(batch)
         try:
             close_old_connections()
-            answers = answer_together([(waiting.authorization, waiting.body) for waiting in batch])
+            answers = self._answer([(waiting.authorization, waiting.body) for waiting in batch])
         except Exception:
             log.exception("A batch of %d requests could not be charged.", len(batch))
             connection.close()
-            answers = [_UNAVAILABLE] * len(batch)
-        self._loop.call_soon_threadsafe(self._hand_back, batch, answers)
+        finally:
+            # Whatever happened, nobody is left waiting and the thread is free again.
+            self._loop.call_soon_threadsafe(self._hand_back, batch, answers)
 
     def _hand_back(self, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
         now = time.monotonic()
         for waiting, answer in zip(batch, answers, strict=True):
-            observe(route=_ROUTE, method="POST", status=answer[0], seconds=now - waiting.since)
+            observe(route=waiting.route, method="POST", status=answer[0], seconds=now - waiting.since)
             if not waiting.answer.done():  # the client may be gone
                 waiting.answer.set_result(answer)
         self._idle += 1
@@ -157,17 +176,16 @@ def _disconnect(together: threading.Barrier) -> None:
     connection.close()
 
 
-def answer_together(posts: Sequence[tuple[str | None, bytes]]) -> list[Answer]:
-    """Answer several `POST /v1/requests`, each an Authorization header and a body, charging them in one batch."""
+def answer_together(posts: Sequence[Post]) -> list[Answer]:
+    """Answer several `POST /v1/requests`, charging them in one batch."""
     at = clock.now()
+    callers = Callers(at)
     answers: list[Answer | None] = [None] * len(posts)
     reports: list[Report] = []
     places: list[int] = []
     for place, (authorization, body) in enumerate(posts):
         try:
-            caller = authenticate(key_in_header(authorization))
-            note_use(caller, at=at)
-            reports.append(parse_report(body, caller.merchant, at=at))
+            reports.append(parse_report(body, callers.of(authorization).merchant, at=at))
             places.append(place)
         except LavaError as refusal:
             answers[place] = _refusal(refusal)
@@ -176,8 +194,39 @@ def answer_together(posts: Sequence[tuple[str | None, bytes]]) -> list[Answer]:
     return [answer for answer in answers if answer is not None]
 
 
+def answer_batches(posts: Sequence[Post]) -> list[Answer]:
+    """Answer several `POST /v1/requests/batch`, one after the other: each is a batch already."""
+    return [_answer_batch(authorization, body) for authorization, body in posts]
+
+
+def _answer_batch(authorization: str | None, body: bytes) -> Answer:
+    at = clock.now()
+    try:
+        merchant = Callers(at).of(authorization).merchant
+        items = parse_batch(body, merchant, at=at)
+    except LavaError as refusal:
+        return _refusal(refusal)
+    return (200, encode(batch_json(charge_batch(items, at=at), mode=merchant.mode)))
+
+
+class Callers:
+    """Whose keys these are: many requests of one batch come with the same one."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._known: dict[str | None, Caller] = {}
+
+    def of(self, authorization: str | None) -> Caller:
+        """Whose key this header holds. Raises AuthHeaderMissing and KeyRefused."""
+        caller = self._known.get(authorization)
+        if caller is None:
+            caller = self._known[authorization] = authenticate(key_in_header(authorization))
+            note_use(caller, at=self._at)
+        return caller
+
+
 def _charged(outcome: Charged, mode: str) -> Answer:
-    return (201 if outcome.created else 200, encode(request_json(outcome.record, mode=mode)))
+    return (status_of(outcome), encode(request_json(outcome.record, mode=mode)))
 
 
 def _refusal(refusal: LavaError) -> Answer:

@@ -63,9 +63,7 @@ class MeteredRequest(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "request_id"], name="request_is_charged_once"),
             models.CheckConstraint(condition=Q(charge__gte=0), name="charge_is_not_negative"),
-            models.CheckConstraint(
-                condition=Q(cost__isnull=True) | Q(cost__gte=0), name="cost_is_not_negative"
-            ),
+            models.CheckConstraint(condition=Q(cost__isnull=True) | Q(cost__gte=0), name="cost_is_not_negative"),
         ]
         indexes = [models.Index(fields=["merchant", "customer", "id"], name="requests_of_a_customer")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from apps.core.errors import LavaError
 from apps.core.money import format_amount
 from apps.core.public_ids import CUSTOMER, METER, public_id
 from apps.meters.rules.usage import TierType
+from apps.requests.charging import Charged, Outcome
 from apps.requests.models import MeteredRequest
 from apps.requests.records import RequestRecord
 
@@ -64,6 +66,22 @@ def request_json(record: RequestRecord | MeteredRequest, *, mode: str) -> dict[s
         "created_at": record.created_at,
         "voided_at": record.voided_at,
     }
+
+
+def batch_json(outcomes: Sequence[Outcome], *, mode: str) -> dict[str, Any]:
+    """The answer to a batch: for each item what it would have been answered alone."""
+    return {"results": [_item_json(outcome, mode) for outcome in outcomes]}
+
+
+def status_of(charged: Charged) -> int:
+    """201 for a request that was recorded now, 200 for one that was recorded before."""
+    return 201 if charged.created else 200
+
+
+def _item_json(outcome: Outcome, mode: str) -> dict[str, Any]:
+    if isinstance(outcome, LavaError):
+        return {"status": outcome.status, **refusal_json(outcome)}
+    return {"status": status_of(outcome), "request": request_json(outcome.record, mode=mode)}
 
 
 def refusal_json(refusal: LavaError) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _adds_up_again(request: MeteredRequest) -> bool:
         )
     except LavaError:
         return False
-    return priced.amount == request.charge
+    return bool(priced.amount == request.charge)
 
 
 def _counted(request: MeteredRequest) -> list[tuple[str, Decimal | int]]:

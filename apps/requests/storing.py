@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import msgspec
@@ -63,6 +64,7 @@ _COLUMNS: Final = (
     ("metadata", "jsonb", True),
     ("created_at", "timestamptz", True),
 )
+_row = attrgetter(*[name for name, _, _ in _COLUMNS])
 _NAMES: Final = ", ".join(name for name, _, _ in _COLUMNS)
 _TYPES: Final = ", ".join(f"%s::{kind}[]" for _, kind, _ in _COLUMNS)
 
@@ -138,16 +140,19 @@ def counters_from(cursor: psycopg.Cursor[Any]) -> dict[CounterKey, Decimal]:
 
 def insert_requests(pipe: Pipe, records: Sequence[RequestRecord]) -> None:
     """Record these requests; one that is recorded already makes the whole transaction fail."""
-    columns = []
-    for name, kind, quoted in _COLUMNS:
-        values = [getattr(record, name) for record in records]
-        if kind == "jsonb":
-            columns.append(text_array([_encode(value).decode() for value in values]))
-        elif kind == "timestamptz":
-            columns.append(timestamp_array(values))
-        else:
-            columns.append(text_array(values) if quoted else array(values))
-    pipe.send(_INSERT, columns)
+    columns = zip(*map(_row, records), strict=True)
+    pipe.send(
+        _INSERT,
+        [_literal(kind, quoted, values) for (_, kind, quoted), values in zip(_COLUMNS, columns, strict=True)],
+    )
+
+
+def _literal(kind: str, quoted: bool, values: tuple[Any, ...]) -> str:
+    if kind == "jsonb":
+        return text_array([_encode(value).decode() for value in values])
+    if kind == "timestamptz":
+        return timestamp_array(values)
+    return text_array(values) if quoted else array(values)
 
 
 def set_counters(pipe: Pipe, counters: dict[CounterKey, Decimal]) -> None:
@@ -167,14 +172,16 @@ class _Sums:
     cost: Decimal = ZERO
     charge: Decimal = ZERO
 
-    def add(self, record: Summed, sign: int) -> None:
-        self.requests += sign
-        self.requests_without_cost += sign * (record.cost is None)
-        self.tokens += sign * (record.input_tokens + record.output_tokens)
-        self.characters += sign * (record.input_characters + record.output_characters)
-        self.seconds += sign * (record.input_seconds + record.output_seconds)
-        self.cost += sign * (record.cost or ZERO)
-        self.charge += sign * record.charge
+    def add(self, record: Summed) -> None:
+        self.requests += 1
+        self.tokens += record.input_tokens + record.output_tokens
+        self.characters += record.input_characters + record.output_characters
+        self.seconds += record.input_seconds + record.output_seconds
+        self.charge += record.charge
+        if record.cost is None:
+            self.requests_without_cost += 1
+        else:
+            self.cost += record.cost
 
 
 def add_to_rollups(pipe: Pipe, records: Sequence[Summed], *, sign: int = 1) -> None:
@@ -190,7 +197,7 @@ def add_to_rollups(pipe: Pipe, records: Sequence[Summed], *, sign: int = 1) -> N
             record.provider,
             record.model,
         )
-        sums.setdefault(key, _Sums()).add(record, sign)
+        sums.setdefault(key, _Sums()).add(record)
     keys, totals = list(sums), list(sums.values())
     pipe.send(
         _ADD_TO_ROLLUPS,
@@ -201,12 +208,12 @@ def add_to_rollups(pipe: Pipe, records: Sequence[Summed], *, sign: int = 1) -> N
             array([key[3] for key in keys]),
             text_array([key[4] for key in keys]),
             text_array([key[5] for key in keys]),
-            array([total.requests for total in totals]),
-            array([total.requests_without_cost for total in totals]),
-            array([total.tokens for total in totals]),
-            array([total.characters for total in totals]),
-            array([total.seconds for total in totals]),
-            array([total.cost for total in totals]),
-            array([total.charge for total in totals]),
+            array([sign * total.requests for total in totals]),
+            array([sign * total.requests_without_cost for total in totals]),
+            array([sign * total.tokens for total in totals]),
+            array([sign * total.characters for total in totals]),
+            array([sign * total.seconds for total in totals]),
+            array([sign * total.cost for total in totals]),
+            array([sign * total.charge for total in totals]),
         ),
     )

@@ -71,9 +71,7 @@ def _reverse_entries(account: Account, request: MeteredRequest, *, at: datetime,
         if grant is None:
             account.give_back(lot=None, amount=amount, entry_id=str(entry.pk), instead=instead, at=at)
         elif _is_open(grant, cycle, at):
-            account.give_back(
-                lot=account.lot(grant.lot), amount=amount, entry_id=str(entry.pk), instead=instead, at=at
-            )
+            account.give_back(lot=account.lot(grant.lot), amount=amount, entry_id=str(entry.pk), instead=instead, at=at)
         else:
             account.give_back_as(_lasting_as(instead, grant, cycle), entry_id=str(entry.pk), at=at)
 

@@ -10,14 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action
-from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
 from apps.core import clock, display, markup
 from apps.ledger.models import Grant
 from apps.merchants.acting import merchant_of
-from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin
+from apps.merchants.roles import Right
+from apps.merchants.scoped_admin import ObjectAction, ScopedAdmin, object_action
 from apps.subscriptions.enrolment import request_cancellation
 from apps.subscriptions.models import Cycle, Subscription
 from apps.subscriptions.standing import open_cycles_of
@@ -74,6 +73,7 @@ class SubscriptionAdmin(ScopedAdmin):
     """Subscriptions: looked at, and cancelled at the end of their cycle."""
 
     section = "Subscriptions"
+    rows = SubscriptionList
     empty_list = (
         "Every customer has a subscription, to the Free plan at first. The first customer brings the first one."
     )
@@ -91,9 +91,6 @@ class SubscriptionAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("customer", "plan", "auto_top_up_bundle")
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return SubscriptionList
 
     def title_of(self, obj: Subscription) -> str:
         return f"{obj.customer} on {obj.plan}"
@@ -142,7 +139,7 @@ class SubscriptionAdmin(ScopedAdmin):
         context["cycles"] = _cycles(kwargs["obj"])
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @action(description="Cancel…", url_path="cancel", permissions=["edit_customers"], variant=ActionVariant.DEFAULT)
+    @object_action("Cancel…", path="cancel", right=Right.EDIT_CUSTOMERS)
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Let it end with its cycle."""
         return self.act(request, object_id, CANCEL)

@@ -107,9 +107,7 @@ def put_on_plan(*, customer: Customer, plan: Plan, at: datetime) -> Subscription
     Raises PlanNotFree and PlanArchived, and CustomerNotFound when they were deleted meanwhile.
     """
     if not plan.is_free:
-        raise PlanNotFree(
-            f"{plan.name} costs {plan.period_amount:.2f} {plan.currency}; open a checkout for it."
-        )
+        raise PlanNotFree(f"{plan.name} costs {plan.period_amount:.2f} {plan.currency}; open a checkout for it.")
     if plan.deleted_at is not None:
         raise PlanArchived(f"{plan.name} is archived.")
     bring_up_to_date(merchant_id=customer.merchant_id, customer_id=customer.pk, at=at)
@@ -214,13 +212,9 @@ def _current_subscription(customer: Customer) -> Subscription | None:
 
 def _locked(subscription: Subscription) -> Subscription:
     """The subscription as it is behind its customer's lock. Raises SubscriptionEnded."""
-    Balance.objects.for_merchant(subscription.merchant).select_for_update().get(
-        customer_id=subscription.customer_id
-    )
+    Balance.objects.for_merchant(subscription.merchant).select_for_update().get(customer_id=subscription.customer_id)
     locked: Subscription = (
-        Subscription.objects.for_merchant(subscription.merchant)
-        .select_related("plan")
-        .get(pk=subscription.pk)
+        Subscription.objects.for_merchant(subscription.merchant).select_related("plan").get(pk=subscription.pk)
     )
     if locked.ended_at is not None:
         raise SubscriptionEnded("This subscription has ended.")

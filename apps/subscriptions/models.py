@@ -68,9 +68,7 @@ class Cycle(TenantModel):
                 condition=Q(closed_at__isnull=True),
                 name="customer_has_one_open_cycle",
             ),
-            models.CheckConstraint(
-                condition=Q(ends_at__gt=F("starts_at")), name="cycle_ends_after_it_starts"
-            ),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="cycle_ends_after_it_starts"),
         ]
         indexes = [
             models.Index(fields=["ends_at"], condition=Q(closed_at__isnull=True), name="cycles_to_renew"),

@@ -99,7 +99,7 @@ def readable(text: str, names: dict[str, str]) -> str:
 def book(db: None) -> Book:
     """The book as it is on 20 March."""
     acme, umbrella = (make_merchant(name, at=JANUARY_15).sandbox for name in ("Acme", "Umbrella"))
-    growth, other = open_shop(acme), open_shop(umbrella)
+    growth, other = (open_shop(merchant, at=JANUARY_15) for merchant in (acme, umbrella))
     ada = make_customer(acme, plan=growth, reference_id="ada", at=JANUARY_15)
     ben = make_customer(acme, plan=growth, reference_id="ben", at=JANUARY_31)
     cleo = make_customer(umbrella, plan=other, reference_id="cleo", at=JANUARY_15)
@@ -112,9 +112,8 @@ def book(db: None) -> Book:
     return Book(acme, umbrella, ada, ben, cleo)
 
 
-def open_shop(merchant: Merchant) -> Plan:
+def open_shop(merchant: Merchant, *, at: datetime) -> Plan:
     """A key, four meters, and a plan with a bundle that draws on them."""
-    at = JANUARY_15
     meters = [
         make_meter(merchant, at=at),
         make_meter(merchant, at=at, slug="search", tiers=(tier("0", "5"), tier("1000000", "3"))),
@@ -160,16 +159,11 @@ def live_through_march(ada: Customer, ben: Customer) -> None:
     release_hold(merchant_id=ben.merchant_id, hold_id=released.pk, at=at)
 
 
-def report(
-    customer: Customer,
-    request_id: str,
-    meter: str,
-    at: datetime,
-    cost: ProviderCost | None = None,
-    **usage: int,
-) -> MeteredRequest:
-    """Report usage of a customer; it must be charged."""
-    reported = Report(
+def reported(
+    customer: Customer, request_id: str, meter: str, *, cost: ProviderCost | None = None, **usage: int
+) -> Report:
+    """Usage of a customer on the meter with this slug."""
+    return Report(
         merchant=customer.merchant,
         request_id=request_id,
         customer=customer.public_id,
@@ -177,7 +171,13 @@ def report(
         usage=Usage(**usage),
         cost=cost,
     )
-    [outcome] = charge([reported], at=at)
+
+
+def report(
+    customer: Customer, request_id: str, meter: str, at: datetime, *, cost: ProviderCost | None = None, **usage: int
+) -> MeteredRequest:
+    """Report usage of a customer; it must be charged."""
+    [outcome] = charge([reported(customer, request_id, meter, cost=cost, **usage)], at=at)
     assert isinstance(outcome, Charged), outcome
     request: MeteredRequest = MeteredRequest.objects.for_merchant(customer.merchant).get(pk=outcome.record.id)
     return request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -111,6 +112,24 @@ def test_who_claims_it_shares_it_with_nobody_until_it_says_so(cluster, open_fold
         with borrower.borrowed() as url:
             assert ask(url, "SELECT 1") == (1,)
         assert owner.running()  # the borrower was not the last
+
+
+def test_a_borrower_leaves_it_to_the_owner_to_start_it_again(cluster, open_folder):
+    borrower, owner = cluster(open_folder / "postgres"), cluster(open_folder / "postgres")
+    with owner.claimed() as users, ThreadPoolExecutor() as pool:
+        owner.start()
+        users.together()
+        kill_9(owner.running().pid)
+
+        borrowing = pool.submit(lambda: pid_while_borrowed(borrower))
+        owner.start()
+
+        assert borrowing.result(30) == owner.running().pid
+
+
+def pid_while_borrowed(borrower):
+    with borrower.borrowed():
+        return borrower.running().pid
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,6 @@ def test_the_application_lacks_the_privilege(model, statement):
 @pytest.mark.parametrize("model", [LedgerEntry, Rate])
 def test_who_takes_the_privilege_back_meets_the_trigger(model, statement):
     table = model._meta.db_table
+    connection.cursor().execute(f"GRANT UPDATE, DELETE, TRUNCATE ON {table} TO CURRENT_USER")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        connection.cursor().execute(f"GRANT UPDATE, DELETE, TRUNCATE ON {table} TO CURRENT_USER")
         connection.cursor().execute(statement.format(table))

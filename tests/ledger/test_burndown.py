@@ -134,7 +134,7 @@ def test_draws_add_up_to_the_charge_and_leave_no_lot_below_zero(lots, charge):
     remaining = {lot.grant_id: lot.remaining for lot in lots}
     from_grants = [draw for draw in found if draw.grant_id is not None]
     assert sum(draw.amount for draw in found) == charge
-    assert all(0 < draw.amount for draw in found)
+    assert all(draw.amount > 0 for draw in found)
     assert all(draw.amount <= remaining[draw.grant_id] for draw in from_grants)
     assert len({draw.grant_id for draw in found}) == len(found)
 

@@ -64,9 +64,7 @@ def charged(price: Price, *, tokens: int = 0, seconds="0", cost=None, used_befor
 
 
 def lines(priced: Priced) -> list[tuple[str, str, str]]:
-    return [
-        (f"{line.start:f}", f"{line.quantity:f}", f"{line.amount.normalize():f}") for line in priced.lines
-    ]
+    return [(f"{line.start:f}", f"{line.quantity:f}", f"{line.amount.normalize():f}") for line in priced.lines]
 
 
 FIVE_THREE_ONE = tiers(_0="5", _1000000="3", _10000000="1")
@@ -355,9 +353,7 @@ def charge_by_definition(price: Price, *, quantity: Decimal, cost: Decimal, used
     bounds = [Fraction(tier.start) for tier in price.tiers] + [Fraction(10**30)]
     begin = Fraction(used_before) / counted_per_unit
     units = Fraction(quantity) / counted_per_unit
-    overlaps = [
-        max(min(begin + units, end) - max(begin, start), Fraction(0)) for start, end in pairwise(bounds)
-    ]
+    overlaps = [max(min(begin + units, end) - max(begin, start), Fraction(0)) for start, end in pairwise(bounds)]
     if not units:
         shares = [Fraction(start <= begin < end) for start, end in pairwise(bounds)]
     elif price.tier_mode == TierMode.VOLUME:
@@ -383,9 +379,7 @@ def test_a_charge_is_its_definition_rounded_once(customer, usage, cost):
         priced = price_request(price, usage=usage, cost=cost, used_before=used_before)
     except AmountTooLarge:
         return
-    assert priced.amount == charge_by_definition(
-        price, quantity=priced.quantity, cost=cost, used_before=used_before
-    )
+    assert priced.amount == charge_by_definition(price, quantity=priced.quantity, cost=cost, used_before=used_before)
 
 
 @settings(max_examples=500)

@@ -54,10 +54,7 @@ OF_COST = {**PERCENTAGE, "percentage_of": PercentageOf.COST_ONLY}
         ),
         (
             price(("0", "2"), ("1000000", "1.5"), tier_mode=TierMode.VOLUME),
-            (
-                "$2.00 per 1M tokens up to 1,000,000, then $1.50 "
-                "(each request whole, at the tier its cycle has reached)"
-            ),
+            ("$2.00 per 1M tokens up to 1,000,000, then $1.50 (each request whole, at the tier its cycle has reached)"),
         ),
         (price(("0", "2"), tier_mode=TierMode.VOLUME), "$2.00 per 1M tokens"),
         (price(("0", "20"), **PERCENTAGE), "the provider's cost plus 20%"),

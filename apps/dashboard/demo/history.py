@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,8 +27,12 @@ from apps.subscriptions.standing import subscription_of
 
 SEED: Final = 1815
 LATELY: Final = timedelta(hours=36)
-STEP: Final = timedelta(hours=3)
-STEP_LATELY: Final = timedelta(minutes=20)
+STEP: Final = timedelta(hours=4)
+STEP_LATELY: Final = timedelta(minutes=24)
+
+
+Happening = tuple[float, Callable[..., None], tuple[object, ...]]
+"""How far into the story, what happens, and to whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class History:
             _, what, arguments = self.happenings.pop(0)
             what(*arguments, at)
 
-    def _happenings(self) -> Iterator[tuple[float, object, tuple[object, ...]]]:
+    def _happenings(self) -> Iterator[Happening]:
         yield PRICE_CHANGED, self._change_price, ()
         yield CANCELLED[0], self._cancel, (CANCELLED[1],)
         for gift in GIFTS:
@@ -196,7 +200,7 @@ class History:
 
 
 def steps(since: datetime, until: datetime) -> Iterator[datetime]:
-    """The moments at which something happens: every three hours, and lately every twenty minutes."""
+    """The moments at which something happens: every four hours, and lately every twenty-four minutes."""
     at = since
     while at < until:
         yield at

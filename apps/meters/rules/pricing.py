@@ -221,9 +221,7 @@ def _percentage(price: Price, quantity: Decimal, portions: list[Portion], cost: 
     return _rounded(quantity, portions, worths, divisor=HUNDRED * quantity)
 
 
-def _rounded(
-    quantity: Decimal, portions: list[Portion], worths: list[Decimal], *, divisor: Decimal
-) -> Priced:
+def _rounded(quantity: Decimal, portions: list[Portion], worths: list[Decimal], *, divisor: Decimal) -> Priced:
     """Round the charge once, and its lines so that they add up to it.
 
     What a portion is worth is exact until it is divided, so the division comes last.

@@ -151,9 +151,7 @@ class Migration(migrations.Migration):
                 "base_manager_name": "across_merchants",
                 "default_manager_name": "across_merchants",
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("quantity__gte", 0)), name="counter_is_not_negative"
-                    )
+                    models.CheckConstraint(condition=models.Q(("quantity__gte", 0)), name="counter_is_not_negative")
                 ],
             },
             managers=[
@@ -253,16 +251,10 @@ class Migration(migrations.Migration):
                 "abstract": False,
                 "base_manager_name": "across_merchants",
                 "default_manager_name": "across_merchants",
-                "indexes": [
-                    models.Index(fields=["merchant", "customer", "id"], name="requests_of_a_customer")
-                ],
+                "indexes": [models.Index(fields=["merchant", "customer", "id"], name="requests_of_a_customer")],
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("merchant", "request_id"), name="request_is_charged_once"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("charge__gte", 0)), name="charge_is_not_negative"
-                    ),
+                    models.UniqueConstraint(fields=("merchant", "request_id"), name="request_is_charged_once"),
+                    models.CheckConstraint(condition=models.Q(("charge__gte", 0)), name="charge_is_not_negative"),
                     models.CheckConstraint(
                         condition=models.Q(("cost__isnull", True), ("cost__gte", 0), _connector="OR"),
                         name="cost_is_not_negative",

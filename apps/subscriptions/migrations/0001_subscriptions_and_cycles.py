@@ -161,9 +161,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="cycle",
-            constraint=models.UniqueConstraint(
-                fields=("merchant", "subscription", "seq"), name="cycle_is_opened_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("merchant", "subscription", "seq"), name="cycle_is_opened_once"),
         ),
         migrations.AddConstraint(
             model_name="cycle",
