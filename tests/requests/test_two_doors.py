@@ -89,8 +89,10 @@ def through_the_lane(body: bytes, headers: Headers) -> Answer:
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
     }
 
+    answer = in_the_tests_transaction(answer_together)
+
     async def pass_through() -> None:
-        lane = Lane(in_the_tests_transaction(answer_together))
+        lane = Lane(answer)
         lane.start()
         await lane(scope, receive, send)
 
@@ -328,6 +330,19 @@ def test_a_markup_is_taken_of_the_cost_in_a_forwarded_response(api, ada):
     assert (told["cost"], told["charge"]["amount"]) == ("0.0001020000", "0.0001224000")
 
 
+@pytest.mark.parametrize("named", [{}, {"provider": "deepseek", "model": "deepseek-v4-flash"}], ids=["unnamed", "named"])
+@pytest.mark.parametrize(
+    "said",
+    [r'"a\u0000b"', r'"\ud83d\ude00"', '{"model": 1, "model": 2}', "[" * 40 + "]" * 40, "1e400", "9" * 200],
+    ids=short,
+)
+def test_what_else_a_forwarded_response_says_does_not_matter(api, ada, said, named):
+    response = transcript("deepseek_chat") | {"choices": "SAID"}
+    whole = body(ada, without=["input_tokens", "output_tokens"], response=response, **named)
+    answer = api.post(whole.replace(b'"SAID"', said.encode()))
+    assert (answer.status, answer.json.get("model")) == (201, "deepseek-v4-flash")
+
+
 @pytest.mark.parametrize(
     ("response", "code"),
     [
@@ -372,38 +387,59 @@ def test_a_request_id_that_says_something_else_is_a_conflict(api, ada, everythin
 
 COUNTS = ("input_tokens", "output_tokens", "input_characters", "output_characters")
 SECONDS = ("input_seconds", "output_seconds")
-NOT_NUMBERS = ("NaN", "Infinity", "-Infinity", "nan", "true", "false", "[]", "{}", "[1]", '""', '"five"', "0x10", "01", "+1", ".5", "1.")
-NOT_COUNTS = (*NOT_NUMBERS, '"5"', "1.5", "1.0", "1e3", "-1", "1e30", "1" + "0" * 30, "9" * 4_000, "1000000000000001")
-NOT_SECONDS = (*NOT_NUMBERS, "-1", "-0.5", "1e30", "1" + "0" * 30, "9" * 4_000, "1e999999", "1e-999999", "0.0000001", '"NaN"', '"Infinity"')
-NOT_COSTS = (*NOT_NUMBERS, "-1", "-0.0000000001", "1e30", "1" + "0" * 30, "1e999999", '"NaN"', '"-1"', '"sNaN"', '"1,5"')
+TEXTS = ("request_id", "customer_id", "meter_slug", "provider", "model")
+NOT_JSON = ("NaN", "Infinity", "-Infinity", "nan", "0x10", "01", "+1", ".5", "1.", "1e", "1_000", "१")
+NOT_NUMBERS = ("true", "false", "[]", "{}", "[1]", '""', '"five"')
+TOO_LARGE = ("1e30", "1" + "0" * 30, "9" * 4_000)
+NOT_COUNTS = (*NOT_NUMBERS, *TOO_LARGE, '"5"', "1.5", "1.0", "1e3", "-1", "1000000000000001")
+NOT_SECONDS = (*NOT_NUMBERS, *TOO_LARGE, "-1", "-0.5", "1e999999", "1e-999999", "0.0000001", '"NaN"', '"Infinity"')
+NOT_COSTS = (*NOT_NUMBERS, *TOO_LARGE, "-1", "-0.0000000001", "1e999999", '"NaN"', '"-1"', '"sNaN"', '"1,5"')
 
 
-@pytest.mark.parametrize("field", COUNTS)
-@pytest.mark.parametrize("literal", NOT_COUNTS, ids=lambda text: text[:20])
-def test_a_count_is_a_whole_number(api, ada, field, literal):
-    answer = api.post(with_literal(ada, field, literal))
-    assert (answer.status, answer.code) == (400, "invalid_request")
+def short(literal: object) -> str:
+    return repr(literal)[:30]
 
 
-@pytest.mark.parametrize("field", SECONDS)
-@pytest.mark.parametrize("literal", NOT_SECONDS, ids=lambda text: text[:20])
-def test_seconds_are_a_number(api, ada, field, literal):
-    answer = api.post(with_literal(ada, field, literal))
-    assert answer.status == 400
-    assert answer.code in {"invalid_request", "usage_invalid"}
+@pytest.mark.parametrize("literal", NOT_JSON)
+def test_what_only_looks_like_a_number_is_no_json(api, ada, literal):
+    for field in (*COUNTS, *SECONDS, "cost"):
+        answer = api.post(with_literal(ada, field, literal))
+        assert (answer.status, answer.code) == (400, "invalid_json")
 
 
-@pytest.mark.parametrize("literal", NOT_COSTS, ids=lambda text: text[:20])
+@pytest.mark.parametrize("literal", NOT_COUNTS, ids=short)
+def test_a_count_is_a_whole_number(api, ada, literal):
+    for field in COUNTS:
+        answer = api.post(with_literal(ada, field, literal))
+        assert (answer.status, answer.code) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("literal", NOT_SECONDS, ids=short)
+def test_seconds_are_a_number(api, ada, literal):
+    for field in SECONDS:
+        answer = api.post(with_literal(ada, field, literal))
+        assert answer.status == 400
+        assert answer.code in {"invalid_request", "usage_invalid"}
+
+
+@pytest.mark.parametrize("literal", NOT_COSTS, ids=short)
 def test_a_cost_is_an_amount(api, ada, literal):
     answer = api.post(with_literal(ada, "cost", literal))
     assert (answer.status, answer.code) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("field", ["request_id", "customer_id", "meter_slug", "provider", "model"])
-@pytest.mark.parametrize("literal", ["5", "1.5", "true", "[]", "{}", r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00x"', '"\ud800"'])
-def test_a_text_is_a_text(api, ada, field, literal):
-    answer = api.post(with_literal(ada, field, literal))
-    assert (answer.status, answer.code) == (400, "invalid_request")
+@pytest.mark.parametrize("literal", ["5", "1.5", "true", "[]", "{}", r'"\u0000"', r'"a\u0000b"'])
+def test_a_text_is_a_text(api, ada, literal):
+    for field in TEXTS:
+        answer = api.post(with_literal(ada, field, literal))
+        assert (answer.status, answer.code) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("literal", [r'"\ud800"', r'"\udc00x"', r'"\ud800\ud800"', '"\ud800"', '"a\x00b"', '"a\nb"'], ids=ascii)
+def test_half_a_surrogate_pair_and_control_characters_are_no_json(api, ada, literal):
+    for field in TEXTS:
+        answer = api.post(with_literal(ada, field, literal))
+        assert (answer.status, answer.code) == (400, "invalid_json")
 
 
 @pytest.mark.parametrize("field", ["request_id", "customer_id", "meter_slug"])
@@ -437,6 +473,12 @@ def test_a_field_that_is_given_twice_is_an_error(api, ada, field):
     values = {"input_tokens": "7", "customer_id": '"ada"', "metadata": "{}", "response": "{}", "cost": '"1"'}
     twice = f'"{field}": {values[field]}, "{field}": {values[field]}'
     answer = api.post(body(ada, without=[field]).replace(b"{", b"{" + twice.encode() + b", ", 1))
+    assert (answer.status, answer.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("raw", [b"null", b"true", b"5", b'"text"', b"[]", b"[{}]", b"{}"])
+def test_json_that_is_no_report_is_refused(api, ada, raw):
+    answer = api.post(raw)
     assert (answer.status, answer.code) == (400, "invalid_request")
 
 
@@ -445,13 +487,6 @@ def test_a_field_that_is_given_twice_is_an_error(api, ada, field):
     [
         b"",
         b" ",
-        b"null",
-        b"true",
-        b"5",
-        b'"text"',
-        b"[]",
-        b"[{}]",
-        b"{}",
         b"{",
         b"{'request_id': 'r1'}",
         b"request_id=r1&customer_id=ada",
@@ -463,21 +498,25 @@ def test_a_field_that_is_given_twice_is_an_error(api, ada, field):
         b'{"request_id": "r1"} {"request_id": "r2"}',
         b'{"request_id": "r1" /* why */}',
         b"\x00",
-        b'{"a":' * 100_000,
-        b"[" * 1_000_000,
         b'{"response":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"response":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
     ],
-    ids=lambda raw: repr(raw[:30]),
+    ids=short,
 )
-def test_what_is_no_json_object_of_a_report_is_refused(api, ada, raw):
+def test_what_is_no_json_is_refused(api, ada, raw):
     answer = api.post(raw)
-    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert (answer.status, answer.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("raw", [b'{"a":' * 100_000, b"[" * 1_000_000], ids=short)
+def test_a_tower_of_brackets_is_survived(api, ada, raw):
+    assert api.post(raw).code in {"invalid_json", "invalid_request"}
 
 
 def test_deep_nesting_in_a_response_is_survived(api, ada):
     deep = b"[" * 100_000 + b"]" * 100_000
     whole = body(ada, without=["input_tokens", "output_tokens"], response="DEEP").replace(b'"DEEP"', deep)
-    assert api.post(whole).code in {"invalid_request", "response_unreadable"}
+    assert api.post(whole).code in {"invalid_json", "response_unreadable"}
 
 
 @pytest.mark.parametrize("size", [settings.BODY_BYTES_MAX + 1, 2 * 1024 * 1024])
@@ -503,14 +542,14 @@ def test_the_largest_body_is_taken(api, ada):
         {"k": "a\u0000b"},
         {"k\u0000": "v"},
     ],
-    ids=lambda metadata: repr(metadata)[:30],
+    ids=short,
 )
 def test_metadata_over_its_limits_is_refused(api, ada, metadata):
     answer = api.post(body(ada, metadata=metadata))
     assert (answer.status, answer.code) == (400, "metadata_invalid")
 
 
-@pytest.mark.parametrize("literal", ["[]", '"text"', "5", '{"k": 5}', '{"k": null}', '{"k": {}}', '{"k": true}', r'{"k": "\ud800"}'])
+@pytest.mark.parametrize("literal", ["[]", '"text"', "5", '{"k": 5}', '{"k": null}', '{"k": {}}', '{"k": true}'])
 def test_metadata_is_a_map_of_texts(api, ada, literal):
     assert api.post(with_literal(ada, "metadata", literal)).code == "invalid_request"
 
@@ -603,14 +642,14 @@ def test_a_revoked_key_is_refused(api, acme, ada, at):
     assert api.post(body(ada), headers=headers).code == "invalid_secret_key"
 
 
-@pytest.mark.parametrize("raw", [b"", b"{}", b"x" * 2 * 1024 * 1024], ids=["empty", "bad", "huge"])
+@pytest.mark.parametrize("raw", [b"", b"{}", b"\xff"])
 def test_who_has_no_key_learns_nothing_of_the_body(api, ada, raw):
     assert api.post(raw, headers={}).code == "auth_header_missing"
 
 
 @pytest.mark.parametrize(
     "more",
-    [{"Accept": "text/html"}, {"Accept": "image/png"}, {"Content-Type": "text/plain"}, {"Idempotency-Key": "k"}],
+    [{"Accept": "application/json"}, {"Content-Type": "text/plain"}, {"Idempotency-Key": "k"}, {"Cookie": "a=b"}],
     ids=repr,
 )
 def test_other_headers_change_nothing(api, ada, more):

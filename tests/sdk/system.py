@@ -128,17 +128,21 @@ class System:
 def fresh_system(database_url: str, folder: Path) -> Iterator[System]:
     """A System on a database of its own beside `database_url`'s; stopped and dropped afterwards."""
     name = f"lava_test_{uuid4().hex[:12]}"
+    _execute(database_url, f"CREATE DATABASE {name}")
+    system = System(urlunsplit(urlsplit(database_url)._replace(path=f"/{name}")), folder, _free_port())
+    try:
+        system.run("manage.py", "migrate", "--verbosity", "0")
+        system.key = json.loads(system.run("-c", _OPEN))
+        system.start_web()
+        yield system
+    finally:
+        system.stop()
+        _execute(database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(database_url: str, statement: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        system = System(urlunsplit(urlsplit(database_url)._replace(path=f"/{name}")), folder, _free_port())
-        try:
-            system.run("manage.py", "migrate", "--verbosity", "0")
-            system.key = json.loads(system.run("-c", _OPEN))
-            system.start_web()
-            yield system
-        finally:
-            system.stop()
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(statement)
 
 
 def _free_port() -> int:
