@@ -147,9 +147,9 @@ def _page(findings: Findings) -> Iterator[str]:
     yield ""
     yield (
         f"Lava: `POST /v1/requests` on {_processes(findings.options.workers)}, with authentication, pricing, entries, "
-        "counters, rollups and the JSON answer. pgbench: one charge per transaction in plain SQL, on the same tables of the same "
-        "database, for customers of a second merchant of the same shape, prepared, in the faster of two ways "
-        f"({', '.join(sorted({series.name for series in findings.scripts.values()}))}). "
+        "counters, rollups and the JSON answer. pgbench: one charge per transaction in plain SQL, on the same tables "
+        "of the same database, for customers of a second merchant of the same shape, prepared, in the faster of two "
+        f"ways ({', '.join(sorted({series.name for series in findings.scripts.values()}))}). "
         "Load generator, web process and PostgreSQL share the machine. Every commit is durable. "
         f"Each figure is the median of {findings.options.rounds} runs of {findings.options.seconds:g} s, "
         "the two taking turns."

@@ -70,7 +70,12 @@ def customers(acme, at) -> list[Customer]:
     ]
     plans = [
         make_plan(
-            acme, meters=meters, at=at, name=rollover, billing_interval="day", rollover_type=rollover,
+            acme,
+            meters=meters,
+            at=at,
+            name=rollover,
+            billing_interval="day",
+            rollover_type=rollover,
             included_credit=Decimal(credit),
         )
         for rollover, credit in (("full", "3.5"), ("none", "20"))

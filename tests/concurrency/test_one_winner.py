@@ -127,9 +127,7 @@ def test_batches_that_name_their_customers_in_opposite_orders_never_deadlock(ada
 
     def batch(thread: int) -> list[Outcome]:
         order = [ada, ben] if thread % 2 else [ben, ada]
-        rounds = [
-            charge([report(one, f"{thread}-{turn}-{one.name}") for one in order], at=at) for turn in range(8)
-        ]
+        rounds = [charge([report(one, f"{thread}-{turn}-{one.name}") for one in order], at=at) for turn in range(8)]
         return sum(rounds, [])
 
     outcomes = sum(at_once([partial(batch, thread) for thread in range(16)]), [])

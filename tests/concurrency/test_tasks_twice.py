@@ -53,7 +53,12 @@ def something_due_for_everybody() -> None:
         usage = Usage(input_tokens=1_000 * number)
         charge([Report(acme, f"r{number}", customer.public_id, "tokens", usage)], at=at)
         give_credits(
-            customer=customer, amount=Decimal(3), at=at, key=f"gift-{number}", actor="test", reason="fair",
+            customer=customer,
+            amount=Decimal(3),
+            at=at,
+            key=f"gift-{number}",
+            actor="test",
+            reason="fair",
             expires_at=at + timedelta(hours=1),
         )
         place_hold(customer=customer, amount=Decimal(1), request_id=f"held-{number}", at=at)
