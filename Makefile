@@ -33,7 +33,7 @@ run: $(VENV)/installed ## Start Lava on this machine: database, web, worker and 
 
 .PHONY: test
 test: $(VENV)/installed-dev ## Run the tests (make test ARGS="tests/ledger -k expiry")
-	@$(WITH_TEST_POSTGRES) $(IN_VENV) -m pytest $(ARGS)
+	@$(WITH_TEST_POSTGRES) $(IN_VENV) -m pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/installed-dev ## Check style, types, who imports whom, and that no migration is missing
