@@ -37,6 +37,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await django_application(cast(Any, scope), receive, cast(Any, send))
 
 
+def _spare_the_collector() -> None:
+    """What was loaded until now stays, and a batch makes thousands of objects that are gone with it: measured, the
+    garbage collector took a quarter of a charge's time to find out.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 async def _live(receive: Receive, send: Send) -> None:
     """Start what runs beside the requests, and stop it when the server does."""
     while True:
@@ -45,8 +54,7 @@ async def _live(receive: Receive, send: Send) -> None:
             process_cache.listen()
             for lane in lanes.values():
                 lane.start()
-            # What was loaded until now stays; the collector need not walk it again and again.
-            gc.freeze()
+            _spare_the_collector()
             await send({"type": "lifespan.startup.complete"})
         else:
             for lane in lanes.values():

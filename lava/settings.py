@@ -105,10 +105,11 @@ DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 10)
 # The statements of a charge are prepared (core.pg); Django's default, None, forbids that altogether.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 # A request waits this long for a row somebody else holds, and no statement runs for ever. A prepared
-# statement keeps the plan of its first execution: planning a charge anew takes longer than running it.
+# statement keeps the plan of its first execution: planning a charge anew takes longer than running it, and so
+# does compiling one.
 DATABASES["default"]["OPTIONS"].setdefault(
     "options",
-    "-c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=60s"
+    "-c jit=off -c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=60s"
     " -c idle_in_transaction_session_timeout=60s",
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 from django.test import TransactionTestCase
 
 from apps.core.process_cache import ProcessCache
@@ -17,7 +18,7 @@ from apps.customers.models import Customer
 from apps.merchants.models import Merchant
 from apps.meters.models import Meter
 from apps.plans.models import Plan
-from tests.factories.books import empty_all_tables
+from tests.factories.books import APPEND_ONLY, empty_all_tables
 from tests.factories.callers import Api
 from tests.factories.catalogue import make_meter, make_plan
 from tests.factories.people import make_customer, make_merchant
@@ -26,6 +27,14 @@ from tests.factories.people import make_customer, make_merchant
 TransactionTestCase._fixture_teardown = lambda self: empty_all_tables()  # type: ignore[method-assign]
 
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """Keep the vacuum off the tables that tests unlock: the two would wait for each other."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table in APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.db import connection
 from psycopg.adapt import AdaptersMap
+from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
 
@@ -89,6 +90,10 @@ def pipelined_transaction() -> Iterator[Pipe]:
     """
     connection.ensure_connection()
     raw = cast("psycopg.Connection[Any]", connection.connection)
+    if connection.in_atomic_block and raw.info.transaction_status is TransactionStatus.IDLE:
+        # Django has promised a transaction that no statement has begun yet. Without one psycopg would begin its
+        # own, and commit it under the nose of a caller who may still roll back.
+        raw.execute("SELECT 1")
     with raw.pipeline(), raw.transaction():
         pipe = Pipe(raw)
         pipe.send(_BY_INDEX_ONLY, ())

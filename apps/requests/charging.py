@@ -72,6 +72,13 @@ class OutOfRange(LavaError):
     code: ClassVar[str] = "out_of_range"
 
 
+class AccountBusy(LavaError):
+    """Somebody holds the customer's account for longer than a charge waits; nothing was recorded."""
+
+    code: ClassVar[str] = "temporarily_unavailable"
+    status: ClassVar[int] = 503
+
+
 @dataclass(frozen=True, slots=True)
 class Charged:
     """A request that is recorded and charged: by this call, or (`created` False) by an earlier one."""
@@ -102,7 +109,7 @@ def charge(reports: Sequence[Report], *, at: datetime) -> list[Outcome]:
     others. One whose `request_id` is recorded already gets the recorded request, or RequestIdConflict when it
     said something else. When this returns, what it charged is committed (inside an outer transaction: as
     committed as that). Refusals: CustomerNotFound, MeterNotFound, MeterNotOnPlan, CostUnknown,
-    RequestIdConflict, AmountTooLarge, OutOfRange.
+    RequestIdConflict, AmountTooLarge, OutOfRange, AccountBusy.
     """
     outcomes: list[Outcome | None] = [None] * len(reports)
     items = _identified(reports, outcomes)
@@ -189,6 +196,8 @@ def _charge_items(
                 batch.write()
         except psycopg.errors.DataError:
             return _one_by_one(items, outcomes, at, wait_for_due=wait_for_due)
+        except psycopg.errors.LockNotAvailable:
+            return _customer_by_customer(items, outcomes, at, wait_for_due=wait_for_due)
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected):
             # Somebody recorded one of these request ids for another customer in this moment: read again.
             if tried == TRIES:
@@ -213,6 +222,22 @@ def _one_by_one(items: list[_Item], outcomes: list[Outcome | None], at: datetime
         outcomes[items[0].place] = OutOfRange("A number of this request is beyond what the books can hold.")
         return []
     return [late for item in items for late in _charge_items([item], outcomes, at, wait_for_due=wait_for_due)]
+
+
+def _customer_by_customer(
+    items: list[_Item], outcomes: list[Outcome | None], at: datetime, *, wait_for_due: bool
+) -> list[_Item]:
+    """One of these accounts is held by somebody else and not let go: find whose it is, and charge the others."""
+    groups: dict[AccountKey, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(item.account_key, []).append(item)
+    if len(groups) > 1:
+        return [
+            late for group in groups.values() for late in _charge_items(group, outcomes, at, wait_for_due=wait_for_due)
+        ]
+    for item in items:
+        outcomes[item.place] = AccountBusy("The account is busy now. Send the request again with the same request_id.")
+    return []
 
 
 class _Batch:

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import psycopg
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import OperationalError, close_old_connections, connection
 
 from apps.core import clock
 from apps.core.errors import LavaError
@@ -48,8 +49,9 @@ Answer = tuple[int, bytes]
 Answering = Callable[[Sequence[Post]], list[Answer]]
 
 BATCH_MAX: Final = 500
-# Two, so that one batch is read and priced while another waits for its commit.
-THREADS: Final = 2
+# One: larger batches cost less than what a second thread gains by pricing while the first waits for its commit. A
+# machine with more cores runs more processes.
+THREADS: Final = 1
 
 _JSON: Final = (b"content-type", b"application/json")
 _TOO_LARGE: Final[Answer] = (
@@ -149,16 +151,20 @@ class Lane:
                 self._dispatch_soon()
 
     def _serve(self, batch: Sequence[_Waiting]) -> None:
-        answers = [_UNAVAILABLE] * len(batch)
+        answers = self._answers([(waiting.authorization, waiting.body) for waiting in batch])
+        self._loop.call_soon_threadsafe(self._hand_back, batch, answers)
+
+    def _answers(self, posts: Sequence[Post]) -> list[Answer]:
         try:
             close_old_connections()
-            answers = self._answer([(waiting.authorization, waiting.body) for waiting in batch])
-        except Exception:
-            log.exception("A batch of %d requests could not be charged.", len(batch))
+            return self._answer(posts)
+        except Exception as failure:
+            log.exception("A batch of %d requests could not be charged.", len(posts))
             connection.close()
-        finally:
-            # Whatever happened, nobody is left waiting and the thread is free again.
-            self._loop.call_soon_threadsafe(self._hand_back, batch, answers)
+            if len(posts) == 1 or isinstance(failure, OperationalError | psycopg.OperationalError):
+                return [_UNAVAILABLE] * len(posts)
+        # It is not the database: one of them is what fails, and must not spoil the others' answers.
+        return [answer for post in posts for answer in self._answers([post])]
 
     def _hand_back(self, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
         now = time.monotonic()

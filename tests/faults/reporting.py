@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,26 @@ from typing import Any
 from tests.sdk.system import System
 
 DEADLINE_SECONDS = 30.0
+
+# Ends every other connection to the database, as a failover or an impatient administrator does.
+CUT_ALL_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+_IN_ANOTHER_PROCESS = """
+import json, time, django
+django.setup()
+from decimal import Decimal
+from apps.core import clock
+from apps.merchants.models import Merchant
+merchant = Merchant.objects.get(mode="test")
+"""
+
+
+def elsewhere(system: System, what: str) -> Any:
+    """Run Python in a process of its own, with `merchant` at hand; the JSON that it prints."""
+    return json.loads(system.run("-c", _IN_ANOTHER_PROCESS + what))
 
 
 @dataclass(frozen=True)
@@ -38,7 +59,13 @@ class Application:
     def of(cls, system: System) -> Application:
         """Set up its meter, a free plan and a customer."""
         tiers = [{"start": "0", "rate": "2"}]
-        meter = {"name": "Tokens", "meter_slug": "tokens", "rate_type": "fixed", "tier_type": "tokens_1m", "tiers": tiers}
+        meter = {
+            "name": "Tokens",
+            "meter_slug": "tokens",
+            "rate_type": "fixed",
+            "tier_type": "tokens_1m",
+            "tiers": tiers,
+        }
         _, made = system.post("meters", meter)
         plan = {"name": "Trial", "period_amount": "0", "billing_interval": "month", "meter_ids": [made["meter_id"]]}
         _, plan = system.post("plans", plan)

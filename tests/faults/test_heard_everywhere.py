@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import time
 from decimal import Decimal
 
 import psycopg
 import pytest
 
-from tests.faults.reporting import Application, wait_until
-from tests.sdk.system import System
+from tests.faults.reporting import CUT_ALL_OTHERS, Application, elsewhere, wait_until
 
 WITHIN_SECONDS = 1.0
 
-# Run by another process; each prints when its change was committed.
-_IN_DJANGO = """
-import json, time, django
-django.setup()
-from datetime import timedelta
-from decimal import Decimal
-from apps.core import clock
-from apps.merchants.models import Merchant, SecretKey
-from apps.merchants.secret_keys import create_secret_key, revoke_secret_key
-from apps.meters.catalogue import change_meter, find_meter
-from apps.meters.rules.pricing import Tier
-merchant = Merchant.objects.get(mode="test")
-"""
+# Each prints when its change was committed.
 MAKE_KEY = """
+from datetime import timedelta
+from apps.merchants.secret_keys import create_secret_key
 made = create_secret_key(merchant=merchant, name="short-lived", at=clock.now() - timedelta(minutes=1))
 print(json.dumps(made[1]))
 """
 REVOKE_KEY = """
-revoke_secret_key(key=SecretKey.objects.for_merchant(merchant).get(name="short-lived", revoked_at=None), at=clock.now())
+from apps.merchants.models import SecretKey
+from apps.merchants.secret_keys import revoke_secret_key
+key = SecretKey.objects.for_merchant(merchant).get(name="short-lived", revoked_at=None)
+revoke_secret_key(key=key, at=clock.now())
 print(json.dumps(time.time()))
 """
 CHANGE_PRICE = """
+from apps.meters.catalogue import change_meter, find_meter
+from apps.meters.rules.pricing import Tier
 change_meter(meter=find_meter(merchant, {meter_id!r}), tiers=[Tier(Decimal(0), Decimal({rate!r}))], at=clock.now())
 print(json.dumps(time.time()))
 """
-
-CUT_ALL_OTHERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-
-
-def elsewhere(system: System, what: str) -> object:
-    """Do it in another process; what it printed."""
-    return json.loads(system.run("-c", _IN_DJANGO + what))
 
 
 @pytest.fixture

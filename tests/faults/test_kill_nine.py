@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.client import HTTPException
@@ -32,10 +33,12 @@ class Load:
     answered: dict[str, Decimal] = field(default_factory=dict)
     sent_again: int = 0
     under_way: threading.Event = field(default_factory=threading.Event)
+    reachable: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         """Report every request until it is answered."""
+        self.reachable.set()
         with ThreadPoolExecutor(CLIENTS) as clients:
             for done in [clients.submit(self._report, number) for number in range(REQUESTS)]:
                 done.result(timeout=120)
@@ -47,7 +50,8 @@ class Load:
             "meter_slug": "tokens",
             "input_tokens": 1000 + number,
         }
-        for _ in range(100_000):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             try:
                 status, answer = self.system.post("requests", body)
             except (OSError, HTTPException):
@@ -56,6 +60,8 @@ class Load:
                 return self._note(body["request_id"], answer)
             assert status in (0, 503), answer
             self.sent_again += 1
+            # A client backs off; here, until what was killed is back, however long that takes.
+            self.reachable.wait(60)
         raise AssertionError("never answered")
 
     def _note(self, request_id: str, answer: dict) -> None:
@@ -111,8 +117,10 @@ def test_the_web_process_is_killed(tmp_path):
         clients = threading.Thread(target=load.run)
         clients.start()
         assert load.under_way.wait(60)
+        load.reachable.clear()
         system.kill("web")
         system.start_web()
+        load.reachable.set()
         clients.join(120)
         assert load.sent_again > 0
         assert_books_hold_exactly(system, load)
@@ -124,6 +132,16 @@ def durable_postgres(tmp_path):
     server.start()
     yield server
     server.stop()
+
+
+def kill_every_process_of(server: EmbeddedPostgres) -> None:
+    """The postmaster first, so that it starts no others; then those that it left, where they can be listed."""
+    postmaster = server.running().pid
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
+    pids = [int(pid) for pid in children.read_text().split()] if children.exists() else []
+    for pid in (postmaster, *pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def start_again(server: EmbeddedPostgres) -> None:
@@ -144,8 +162,11 @@ def test_postgresql_is_killed(tmp_path, durable_postgres):
         clients = threading.Thread(target=load.run)
         clients.start()
         assert load.under_way.wait(60)
-        os.kill(durable_postgres.running().pid, signal.SIGKILL)
+        load.reachable.clear()
+        kill_every_process_of(durable_postgres)
         start_again(durable_postgres)
+        load.reachable.set()
         clients.join(120)
+        assert system.processes["web"].poll() is None
         assert load.sent_again > 0
         assert_books_hold_exactly(system, load)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection, transaction
 
 from apps.ledger.models import Balance, LedgerEntry
 from apps.ledger.statements import credits_of
@@ -94,6 +95,17 @@ def test_a_cycle_that_ended_is_renewed_before_the_charge(ada, at):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_works_with_real_transactions(ada, at):
+def test_it_is_committed_when_it_returns(ada, at):
     [outcome] = charge([report(ada)], at=at)
     assert outcome.created
+    connection.close()
+    assert MeteredRequest.objects.for_merchant(ada.merchant).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_caller_who_rolls_back_takes_the_charge_along(ada, at):
+    with transaction.atomic():
+        charge([report(ada)], at=at)
+        transaction.set_rollback(True)
+    assert MeteredRequest.objects.for_merchant(ada.merchant).count() == 0
+    assert credits_of(ada, at=at).total_remaining == Decimal(10)

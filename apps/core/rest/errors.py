@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
+import psycopg
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
@@ -107,7 +108,7 @@ def _as_refusal(exc: Exception, context: dict[str, Any]) -> LavaError:
             return _Forbidden("This is not yours to do.")
         case RequestDataTooBig():
             return BodyTooLarge("The body is too large.")
-        case OperationalError() if _is_busy(exc):
+        case OperationalError() | psycopg.OperationalError() if _is_busy(exc):
             log.warning("%s: %s", _what(context), exc)
             return Busy("Busy at the moment; nothing was stored. Send the same request again.")
         case _:
@@ -123,8 +124,10 @@ class _Forbidden(LavaError):
     status: ClassVar[int] = 403
 
 
-def _is_busy(exc: OperationalError) -> bool:
-    state = getattr(exc.__cause__, "sqlstate", None)
+def _is_busy(exc: OperationalError | psycopg.OperationalError) -> bool:
+    # Django wraps what psycopg raised; the statements of a charge go past Django.
+    cause = exc if isinstance(exc, psycopg.OperationalError) else exc.__cause__
+    state = getattr(cause, "sqlstate", None)
     return state is None or state in _BUSY  # without a state the connection itself failed
 
 
