@@ -10,10 +10,12 @@ from functools import partial
 
 import pytest
 
+from apps.core.pg import pipelined_transaction
 from apps.customers.models import Customer
 from apps.ledger.granting import GrantKeyReused, adjust_credits, give_credits
 from apps.ledger.holds import InsufficientCredits, place_hold
 from apps.ledger.models import Balance, Grant, Hold, LedgerEntry
+from apps.ledger.posting import open_accounts
 from apps.meters.rules.usage import Usage
 from apps.requests import charging
 from apps.requests.charging import Charged, Outcome, RequestIdConflict, charge
@@ -135,6 +137,16 @@ def test_batches_that_name_their_customers_in_opposite_orders_never_deadlock(ada
     assert all(outcome.created for outcome in outcomes)
     assert balance_of(ada).balance == balance_of(ben).balance == 10 - CENT * 16 * 8
     assert_books_are_right(at=at)
+
+
+def test_accounts_that_are_opened_in_opposite_orders_never_deadlock(ada, ben, at):
+    def open_both(thread: int) -> None:
+        keys = [(str(one.merchant_id), str(one.pk)) for one in (ada, ben)]
+        for _ in range(20):
+            with pipelined_transaction() as pipe:
+                open_accounts(pipe, keys[:: 1 if thread % 2 else -1], at=at).accounts()
+
+    at_once([partial(open_both, thread) for thread in range(8)])
 
 
 def test_batches_that_share_request_ids_in_opposite_orders_settle_them_all(acme, starter, at):
