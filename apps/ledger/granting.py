@@ -10,7 +10,7 @@ import psycopg
 from django.db import transaction
 
 from apps.core.errors import LavaError
-from apps.core.money import ZERO, round_charge
+from apps.core.money import AMOUNT_MAX, ZERO, AmountTooLarge, round_charge
 from apps.core.pg import plain_pipe
 from apps.customers.lookup import refuse_deleted
 from apps.customers.models import Customer
@@ -58,7 +58,7 @@ def give_credits(
     """Give promotional credits, exactly once per `key`; they pay a deficit first.
 
     Asking again with the same key returns the first grant and gives nothing. Raises AmountNotPositive,
-    ReasonMissing, ExpiresInThePast, GrantKeyReused when the key gave something else before, and
+    ReasonMissing, ExpiresInThePast, AmountTooLarge, GrantKeyReused when the key gave something else before, and
     CustomerNotFound when they were deleted meanwhile.
     """
     if amount <= 0:
@@ -75,7 +75,7 @@ def adjust_credits(*, customer: Customer, amount: Decimal, at: datetime, key: st
     """Correct a balance by hand, up (`amount` > 0) or down, exactly once per `key`.
 
     Down takes the lots in burndown order and goes below zero when they do not suffice. Raises ReasonMissing,
-    AmountNotPositive for zero, GrantKeyReused when the key moved something else before, and
+    AmountNotPositive for zero, AmountTooLarge, GrantKeyReused when the key moved something else before, and
     CustomerNotFound when they were deleted meanwhile.
     """
     amount, reason = round_charge(amount), _required(reason)
@@ -102,6 +102,7 @@ def _give(customer: Customer, given: NewGrant, at: datetime) -> Grant:
             refuse_deleted(customer)
             first: Grant | None = grants.filter(idempotency_key=given.key).first()
             if first is None:
+                _refuse_beyond_the_books(account.balance + given.amount)
                 grant_id = account.grant(given, at=at)
                 write(pipe, [account])
                 made: Grant = grants.get(pk=grant_id)
@@ -122,12 +123,18 @@ def _take(customer: Customer, amount: Decimal, at: datetime, key: str, actor: st
             refuse_deleted(customer)
             taken = _taken_before(customer, key)
             if not taken:
+                _refuse_beyond_the_books(account.balance - amount)
                 account.take(amount=amount, kind=Kind.ADJUSTMENT, key=key, at=at, actor=actor, reason=reason)
                 write(pipe, [account])
     except psycopg.errors.UniqueViolation as clash:
         raise GrantKeyReused(f"The key {key!r} is used for another adjustment.") from clash
     if taken and taken != amount:
         raise GrantKeyReused(f"The key {key!r} has taken {taken} before.")
+
+
+def _refuse_beyond_the_books(balance: Decimal) -> None:
+    if abs(balance) > AMOUNT_MAX:
+        raise AmountTooLarge("This would take the balance beyond what the books can hold.")
 
 
 def _taken_before(customer: Customer, key: str) -> Decimal:
